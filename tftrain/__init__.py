@@ -1,0 +1,43 @@
+"""Train Keras 3 models on TensorFlow at scale.
+
+Importing tftrain costs milliseconds: TensorFlow and Keras load when first used.
+
+Example:
+    >>> import tftrain
+    >>> splits = tftrain.data.load("digits")
+    >>> splits.train.x.shape[1:], splits.info.classes
+    ((8, 8, 1), 10)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tftrain import (  # noqa: F401
+        data,
+        errors,
+        evaluate,
+        export,
+        models,
+        optim,
+        report,
+        training,
+    )
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = ("data", "errors", "evaluate", "export", "models", "optim", "report", "training")
+
+__all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"tftrain.{name}")
+    raise AttributeError(f"module 'tftrain' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

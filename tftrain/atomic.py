@@ -1,0 +1,71 @@
+"""Write a file or a folder so that a reader sees the old state or the new, never a part.
+
+The content goes to a temporary name beside the target, is flushed to disk, and is renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path to write; on leaving the block it becomes `path`.
+
+    An error inside the block removes the temporary file and leaves `path` as it was.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> target = pathlib.Path(tempfile.mkdtemp()) / "result.json"
+        >>> with replace_file(target) as temporary:
+        ...     _ = temporary.write_text("{}")
+        >>> target.read_text()
+        '{}'
+    """
+    target = Path(path)
+    temporary = _beside(target)
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+        _sync(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publish_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary folder to fill; on leaving the block it becomes `path`.
+
+    Raises:
+        OSError: `path` exists and is not an empty folder; nothing is changed.
+    """
+    target = Path(path)
+    temporary = _beside(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            _sync(file)
+        os.rename(temporary, target)
+        _sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(target: Path) -> Path:
+    # The suffix stays: Keras chooses its file format by it.
+    return target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{target.name}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

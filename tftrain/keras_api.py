@@ -1,0 +1,114 @@
+"""The one door to Keras and TensorFlow: `from tftrain.keras_api import keras, tf`.
+
+Both names are proxies that import on first use, so modules that mention them stay cheap to
+import. The first use also checks that Keras runs on TensorFlow, binds `tf.keras` to Keras 3
+before tfmot can turn it into tf_keras (importing tfmot sets `TF_USE_LEGACY_KERAS`), and keeps
+TensorFlow's start-up messages off the terminal unless `TFTRAIN_VERBOSE=1`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tftrain.errors import BackendError
+
+OLDEST_KERAS = (3, 12)
+
+
+def require_tensorflow_backend() -> None:
+    """Checks that Keras uses, or will use, the TensorFlow backend.
+
+    Raises:
+        BackendError: Keras is loaded, or `KERAS_BACKEND` is set, for another backend.
+    """
+    if "keras" in sys.modules:
+        _check_loaded(sys.modules["keras"])
+        return
+    chosen = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if chosen != "tensorflow":
+        raise BackendError(
+            f"KERAS_BACKEND is {chosen!r}, but tftrain trains on TensorFlow: "
+            "unset KERAS_BACKEND or set it to 'tensorflow'"
+        )
+
+
+def _check_loaded(module: Any) -> None:
+    version = tuple(int(part) for part in module.__version__.split(".")[:2])
+    if version < OLDEST_KERAS:
+        raise BackendError(
+            f"Keras {module.__version__} is loaded, but tftrain needs 3.12 or later: "
+            "pip install 'keras>=3.12'"
+        )
+    backend = module.backend.backend()
+    if backend != "tensorflow":
+        raise BackendError(
+            f"Keras is already loaded on the {backend!r} backend, but tftrain trains on "
+            "TensorFlow: set KERAS_BACKEND=tensorflow before importing keras"
+        )
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Holds back what C++ code writes to file descriptor 2; shows it if the block raises.
+
+    TF_CPP_MIN_LOG_LEVEL cannot silence what is logged before absl's logging is initialised.
+    """
+    if os.environ.get("TFTRAIN_VERBOSE") == "1":
+        yield
+        return
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+_loading = False
+
+
+def _load() -> None:
+    global _loading
+    if _loading:
+        return
+    _loading = True
+    require_tensorflow_backend()
+    if os.environ.get("TFTRAIN_VERBOSE") != "1":
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _quiet_stderr():
+        tensorflow = importlib.import_module("tensorflow")
+        tensorflow.keras.Model  # noqa: B018 - binds tf.keras before tfmot can rebind it
+        tensorflow.config.list_physical_devices()
+    _check_loaded(importlib.import_module("keras"))
+
+
+class _LazyModule(types.ModuleType):
+    """A module that loads, once and checked, when an attribute is first asked for."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):  # introspection by doctest and inspect must not load
+            raise AttributeError(attribute)
+        _load()
+        return getattr(importlib.import_module(self.__name__), attribute)
+
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+else:
+    keras = _LazyModule("keras")
+    tf = _LazyModule("tensorflow")
