@@ -30,10 +30,11 @@ class BadInput(TftrainError, ValueError):
 class UnknownName(BadInput):
     """A name that is not in a registry; lists the known ones and suggests the nearest."""
 
-    def __init__(self, kind: str, received: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, received: str, known: Iterable[str], also: str = "") -> None:
         known = sorted(known)
+        listed = ", ".join(known) + (f", and {also}" if also else "")
         super().__init__(
-            f"unknown {kind} {received!r};{_suggestion(received, known)} Known: {', '.join(known)}"
+            f"unknown {kind} {received!r};{suggestion(received, known)} Known: {listed}"
         )
 
 
@@ -65,6 +66,7 @@ class BackendError(BadInput):
     """Keras runs, or was told to run, on a backend other than TensorFlow, or is too old."""
 
 
-def _suggestion(received: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(str(received), known, n=1)
+def suggestion(received: str, known: Iterable[str]) -> str:
+    """A phrase that offers the nearest known name, or nothing."""
+    nearest = difflib.get_close_matches(str(received), list(known), n=1)
     return f" did you mean {nearest[0]!r}?" if nearest else ""

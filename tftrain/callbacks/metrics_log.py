@@ -1,0 +1,40 @@
+"""A line of JSON an epoch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tftrain.keras_api import keras
+
+
+class MetricsLog(keras.callbacks.Callback):
+    """Appends each epoch's metrics, learning rate and seconds to a file.
+
+    Args:
+        path: File to append to.
+        clock: Seconds from any fixed moment.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__()
+        self._path = path
+        self._clock = clock
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._started = self._clock()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the line."""
+        line = {
+            "epoch": epoch + 1,
+            **{name: float(value) for name, value in (logs or {}).items()},
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": round(self._clock() - self._started, 4),
+        }
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,0 +1,103 @@
+"""The `tftrain` command: a table of commands, and what becomes of their errors.
+
+Nothing here imports TensorFlow, so that help and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from absl import flags
+
+import tftrain
+from tftrain.cli import arguments
+from tftrain.errors import ConfigError, TftrainError, UnknownName
+
+COMMANDS = {
+    "train": "train a model; makes a run folder",
+    "evaluate": "judge a run's model on its test set",
+    "export": "write a run's model as a numbered SavedModel",
+    "report": "write a run's page: curves, mistakes, settings",
+    "doctor": "check versions, devices and known conflicts",
+}
+INTERRUPTED = 130
+
+
+def run() -> None:
+    """Runs the command line of this process and exits."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command.
+
+    Returns:
+        0 for success, 2 for bad input, 1 for a failure, 130 if interrupted.
+    """
+    if not argv or argv[0] in ("-h", "-help", "--help", "help"):
+        print(_overview())
+        return 0
+    if argv[0] == "--version":
+        print(f"tftrain {tftrain.__version__}")
+        return 0
+    try:
+        return _run_command(argv[0], argv[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _report_failure(argv, error)
+
+
+def _run_command(name: str, argv: Sequence[str]) -> int:
+    if name not in COMMANDS:
+        raise UnknownName("command", name, COMMANDS)
+    command = importlib.import_module(f"tftrain.cli.{name}")
+    values = flags.FlagValues()
+    command.define_flags(values)
+    _define_common(values)
+    parsed = arguments.parse(values, argv)
+    if values["help"].value:
+        print(f"{command.__doc__.strip()}\n\nFlags:\n{arguments.describe(values)}")
+        return 0
+    problems = [*parsed.problems, *command.problems(values, parsed.positional)]
+    if problems:
+        raise ConfigError(problems)
+    if values["verbose"].value:
+        os.environ["TFTRAIN_VERBOSE"] = "1"
+    return command.main(values, parsed.positional)
+
+
+def _define_common(values: flags.FlagValues) -> None:
+    for name, meaning in (
+        ("help", "show this"),
+        ("debug", "show the traceback of an error"),
+        ("verbose", "show TensorFlow's start-up messages"),
+    ):
+        flags.DEFINE_bool(name, False, meaning, flag_values=values)
+
+
+def _report_failure(argv: Sequence[str], error: Exception) -> int:
+    if "--debug" in argv:
+        traceback.print_exc()
+    expected = isinstance(error, TftrainError)
+    messages = getattr(error, "problems", None) or [
+        str(error) if expected else f"{type(error).__name__}: {error}; --debug shows where"
+    ]
+    for message in messages:
+        print(f"tftrain {argv[0]}: {' '.join(message.split())}", file=sys.stderr)
+    return error.exit_code if expected else 1
+
+
+def _overview() -> str:
+    rows = "\n".join(f"  {name:10} {meaning}" for name, meaning in COMMANDS.items())
+    return (
+        "tftrain: train Keras 3 models on TensorFlow, evaluate them, export them.\n\n"
+        "usage: tftrain COMMAND [--flag=value ...]\n\n"
+        f"commands:\n{rows}\n\n"
+        "example: tftrain train --model=cnn --epochs=10\n"
+        "`tftrain COMMAND --help` shows a command's flags and an example."
+    )

@@ -1,0 +1,153 @@
+"""tftrain train: train a model and leave a run folder with everything about it.
+
+With no flags it trains a multilayer perceptron on the embedded digits.
+
+Examples:
+  tftrain train
+  tftrain train --model=cnn --dataset=mnist --data_dir=$HOME/data --epochs=5
+  tftrain train --config=runs/digits-mlp-1/config.json --out=runs/again
+  tftrain train --resume --out=runs/digits-mlp-1
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tftrain import data, export, training
+from tftrain.cli import arguments, report
+from tftrain.errors import ConfigError, RunFolderError, TftrainError
+
+_DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
+_PARENT = Path("runs")
+_CHANGED_BY_RESUME = ("epochs",)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """A flag a setting, and the flags that say where to write."""
+    for field in dataclasses.fields(training.TrainConfig):
+        shown = "" if field.default is None else f" (default: {field.default})"
+        define = _DEFINE[field.metadata["kind"]]
+        define(field.name, None, field.metadata["help"] + shown, flag_values=values)
+    flags.DEFINE_string("config", None, "JSON or YAML file of settings", flag_values=values)
+    flags.DEFINE_string("out", None, "run folder (default: the next free one in runs/)", values)
+    flags.DEFINE_bool("overwrite", False, "replace the run in --out", flag_values=values)
+    flags.DEFINE_bool("resume", False, "go on with the run in --out", flag_values=values)
+
+
+def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the command line, in full sentences."""
+    if positional:
+        yield f"unexpected argument {positional[0]!r}: train takes flags only"
+    if values.resume and not values.out:
+        yield "--resume needs --out: the run folder to go on with"
+    if values.overwrite and values.resume:
+        yield "--overwrite and --resume contradict each other: give one of them"
+    if values.overwrite and not values.out:
+        yield "--overwrite needs --out: the run folder to replace"
+    if values.resume:
+        fixed = [name for name in (*_given_settings(values), "config") if values[name].present]
+        for name in sorted(set(fixed) - set(_CHANGED_BY_RESUME)):
+            yield f"--{name} cannot be changed by --resume: the run's own setting holds"
+        return
+    try:
+        _resolve(values)
+    except ConfigError as error:
+        yield from error.problems
+    except TftrainError as error:
+        yield str(error)
+
+
+def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
+    """Trains, evaluates, exports and reports."""
+    folder = training.RunFolder.open(values.out) if values.resume else None
+    config = _resume_config(folder, values) if folder else _resolve(values)
+    print(f"reading {config.dataset} ...", file=sys.stderr)
+    splits = data.load(config.dataset, data_dir=config.data_dir)
+    experiment = training.prepare(config, splits)
+    folder = folder or _new_folder(config, values)
+    folder.write_json(
+        folder.config,
+        {**dataclasses.asdict(config), "environment": training.environment.describe()},
+    )
+    result = _train(experiment, folder, resumed=values.resume)
+    exported = export.saved_model(experiment.model, folder.saved_model)
+    report.write(folder, splits, experiment.model)
+    folder.discard_previous()
+    print(_summary(folder, result, exported))
+    return 0
+
+
+def _train(
+    experiment: training.Experiment, folder: training.RunFolder, resumed: bool
+) -> dict[str, Any]:
+    from tftrain import callbacks
+
+    first_epoch = callbacks.restore(experiment.model, folder.checkpoints) if resumed else 0
+    folder.keep_metrics(first_epoch)
+    config, examples = experiment.config, len(experiment.splits.train)
+    try:
+        return training.run(
+            experiment,
+            folder,
+            [
+                callbacks.Progress(examples, config.batch_size, first_epoch),
+                callbacks.MetricsLog(folder.metrics),
+                callbacks.Checkpoint(folder.checkpoints),
+            ],
+            first_epoch,
+        )
+    except KeyboardInterrupt:
+        print(
+            f"\ninterrupted after {len(folder.read_metrics())} of {config.epochs} epochs; "
+            f"go on with: tftrain train --resume --out={folder.path}",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _given_settings(values: flags.FlagValues) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(training.TrainConfig)}
+    return {name: values[name].value for name in arguments.given(values) if name in names}
+
+
+def _resolve(values: flags.FlagValues) -> training.TrainConfig:
+    settings = _given_settings(values)
+    if settings.get("data_dir"):
+        settings["data_dir"] = str(Path(settings["data_dir"]).absolute())
+    file = training.read_file(values.config) if values.config else {}
+    return training.resolve(file, settings)
+
+
+def _resume_config(folder: training.RunFolder, values: flags.FlagValues) -> training.TrainConfig:
+    config = training.resolve(folder.read_config(), _given_settings(values))
+    done = len(folder.read_metrics())
+    if config.epochs < done:
+        raise RunFolderError(
+            f"{folder.path} has {done} epochs behind it; --epochs={config.epochs} is fewer"
+        )
+    return config
+
+
+def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> training.RunFolder:
+    if values.out:
+        return training.RunFolder.create(Path(values.out), overwrite=values.overwrite)
+    name = f"{config.dataset}-{config.model}".replace("/", "_").replace(":", "_")
+    return training.RunFolder.create_numbered(_PARENT, name)
+
+
+def _summary(folder: training.RunFolder, result: dict[str, Any], exported: Path) -> str:
+    rows = {
+        "test accuracy": f"{result['test_accuracy']:.4f}",
+        "training": f"{result['train_seconds']:.1f} s",
+        "speed": f"{result['examples_per_second']:,.0f} examples/s",
+        "model": folder.model,
+        "report": folder.report,
+        "SavedModel": exported,
+    }
+    return "\n".join(f"{name:14} {value}" for name, value in rows.items())

@@ -1,0 +1,56 @@
+"""A finished run, loaded: what evaluate, export and report start from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tftrain import data, evaluate, training
+from tftrain.errors import RunFolderError
+from tftrain.keras_api import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A model's answers on its test set.
+
+    Attributes:
+        probabilities: `[N, K]`.
+        quality: What they are worth.
+    """
+
+    probabilities: np.ndarray
+    quality: evaluate.Quality
+
+
+def one_run(positional: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the arguments of a command that takes one run folder."""
+    if len(positional) != 1:
+        yield f"expected one run folder, received {len(positional)}: {' '.join(positional)}"
+
+
+def load_model(folder: training.RunFolder) -> keras.Model:
+    """The run's trained model.
+
+    Raises:
+        RunFolderError: There is none, or its file is damaged.
+    """
+    path = folder.require_model()
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:
+        raise RunFolderError(f"{path} cannot be loaded: {error}") from error
+
+
+def load_splits(folder: training.RunFolder) -> data.Splits:
+    """The data the run was trained and tested on."""
+    config = training.resolve(folder.read_config(), {})
+    return data.load(config.dataset, data_dir=config.data_dir)
+
+
+def judge(model: keras.Model, splits: data.Splits) -> Judged:
+    """The model's answers on the test set, judged."""
+    probabilities = model.predict(splits.test.x, batch_size=256, verbose=0)
+    return Judged(probabilities, evaluate.quality(splits.test.y, probabilities, splits.info.labels))

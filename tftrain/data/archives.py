@@ -1,0 +1,92 @@
+"""Readers of the files that image datasets come in: NumPy archives and IDX, plain or gzipped.
+
+Nothing here unpickles: an archive holding Python objects is refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from tftrain.errors import DataError
+
+_IDX_TYPES = {
+    0x08: np.dtype(">u1"),
+    0x09: np.dtype(">i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_LARGEST_IDX = 8 << 30
+
+
+def read_npz(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
+    """Reads arrays by name from an `.npz`, with pickling off.
+
+    Raises:
+        DataError: The file is damaged, lacks a name, or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = archive.files
+            arrays = {name: archive[name] for name in names if name in found}
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as an .npz archive: {error}") from error
+    except (AttributeError, ValueError) as error:
+        raise DataError(
+            f"{path} holds pickled objects or is no .npz archive; it is not opened, because "
+            f"unpickling can run code: save plain arrays with numpy.savez ({error})"
+        ) from error
+    for name in names:
+        if name not in arrays:
+            raise DataError(
+                f"{path} lacks the array {name!r}; expected {', '.join(names)}, "
+                f"found {', '.join(found) or 'none'}"
+            )
+    return tuple(arrays[name] for name in names)
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Reads an IDX file, plain or `.gz`; its header tells the type and shape.
+
+    Reference: the format is described on the MNIST page, yann.lecun.com/exdb/mnist.
+
+    Raises:
+        DataError: The file is damaged, truncated, or not IDX.
+    """
+    content = _bytes(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+        raise DataError(
+            f"{path} is not an IDX file: it starts with {content[:4].hex() or 'nothing'}"
+        )
+    dtype, rank = _IDX_TYPES[content[2]], content[3]
+    start = 4 + 4 * rank
+    shape = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
+    expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
+    if len(shape) != rank or len(content) != expected:
+        raise DataError(
+            f"{path} holds {len(content)} bytes, but its header, shape {shape}, "
+            f"tells {expected}: it is truncated or damaged; fetch it again"
+        )
+    return (
+        np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            content = file.read(_LARGEST_IDX + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}; fetch it again") from error
+    if len(content) > _LARGEST_IDX:
+        raise DataError(
+            f"{path} unpacks to more than {_LARGEST_IDX >> 30} GiB; that is no image set"
+        )
+    return content

@@ -1,0 +1,6 @@
+"""Write trained models in the forms that others load: SavedModel, .keras, .h5."""
+
+from tftrain.export.model_files import h5, keras
+from tftrain.export.saved_model import saved_model
+
+__all__ = ["h5", "keras", "saved_model"]

@@ -1,0 +1,52 @@
+"""Save a model as one file, in Keras's own formats."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from absl import logging
+
+from tftrain.atomic import replace_file
+from tftrain.errors import ExportError
+from tftrain.keras_api import keras as keras_api
+
+
+def keras(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
+    """Saves the whole model as `.keras`, Keras 3's format, replacing `path` atomically.
+
+    Raises:
+        ExportError: `path` does not end in `.keras`.
+    """
+    return _save(model, Path(path), ".keras")
+
+
+def h5(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
+    """Saves the whole model as `.h5`, the format of Keras 2, replacing `path` atomically.
+
+    Raises:
+        ExportError: `path` does not end in `.h5`.
+    """
+    return _save(model, Path(path), ".h5")
+
+
+def _save(model: keras_api.Model, path: Path, suffix: str) -> Path:
+    if path.suffix != suffix:
+        raise ExportError(f"{path} ends in {path.suffix!r}; expected {suffix!r}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(path) as temporary, _no_warnings():
+        model.save(temporary)
+    return path
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keras logs that HDF5 is a legacy format, which whoever asks for `.h5` knows."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -1,0 +1,64 @@
+"""One HTML page about a run that needs no other file and no network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from tftrain.report import plots
+
+
+@dataclasses.dataclass(frozen=True)
+class RunReport:
+    """What the page shows.
+
+    Attributes:
+        title: The run's name.
+        config: Resolved settings.
+        environment: Versions and machine.
+        result: The content of result.json.
+        metrics: The lines of metrics.jsonl.
+        quality: The content of a `tftrain.evaluate.Quality`, as a dict.
+        mistakes: Images `[N, H, W, C]` in [0, 1] of the worst mistakes, N possibly 0.
+        mistake_titles: What was true and what was predicted, one an image.
+    """
+
+    title: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, str]
+    result: Mapping[str, Any]
+    metrics: Sequence[dict[str, Any]]
+    quality: Mapping[str, Any]
+    mistakes: np.ndarray
+    mistake_titles: Sequence[str]
+
+
+def render(report: RunReport) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tftrain.report", "."), autoescape=True, trim_blocks=True
+    )
+    return environment.get_template("page.html").render(
+        report=report,
+        curves=plots.as_data_uri(plots.learning_curves(report.metrics)),
+        confusion=plots.as_data_uri(
+            plots.confusion_matrix(np.array(report.quality["confusion"]), report.quality["labels"])
+        ),
+        mistakes=_mistakes(report),
+        classes=_classes(report.quality),
+    )
+
+
+def _mistakes(report: RunReport) -> str | None:
+    if not len(report.mistakes):
+        return None
+    return plots.as_data_uri(plots.image_grid(report.mistakes, report.mistake_titles))
+
+
+def _classes(quality: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    columns = ("labels", "precision", "recall", "f1", "support")
+    return list(zip(*(quality[column] for column in columns), strict=True))

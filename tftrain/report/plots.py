@@ -1,0 +1,88 @@
+"""Figures of a training run, drawn without a display and without matplotlib's global state."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_INK, _TRAIN, _VALIDATION = "#2b2b2b", "#3465a4", "#cc6600"
+
+
+def learning_curves(metrics: Sequence[dict[str, Any]]) -> Figure:
+    """Loss and accuracy an epoch, training and validation.
+
+    Args:
+        metrics: The lines of metrics.jsonl.
+    """
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    epochs = [line["epoch"] for line in metrics]
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for key, label, colour in (
+            (name, "training", _TRAIN),
+            (f"val_{name}", "validation", _VALIDATION),
+        ):
+            values = [line.get(key) for line in metrics]
+            if None not in values:
+                axes.plot(epochs, values, ".-", color=colour, label=label, markersize=4)
+        axes.set(xlabel="epoch", title=name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def confusion_matrix(confusion: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Counts by true and predicted class; shading follows the share of the true class.
+
+    Args:
+        confusion: Counts `[K, K]`; row: true class, column: predicted class.
+        labels: Names of the K classes.
+    """
+    count = len(labels)
+    side = min(2 + 0.45 * count, 14)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(count), labels, rotation=90 if max(map(len, labels)) > 2 else 0)
+    axes.set_yticks(range(count), labels)
+    axes.set(xlabel="predicted", ylabel="true")
+    if count <= 20:
+        for row, column in zip(*np.nonzero(confusion), strict=True):
+            colour = "white" if share[row, column] > 0.5 else _INK
+            axes.text(
+                column, row, confusion[row, column], ha="center", va="center", color=colour,
+                fontsize=8,
+            )  # fmt: skip
+    return figure
+
+
+def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 8) -> Figure:
+    """Images with a title each, in rows.
+
+    Args:
+        images: `[N, H, W, C]` in [0, 1], C of 1 or 3, N at least 1.
+        titles: One an image.
+        columns: Images a row.
+    """
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.2 * columns, 1.55 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, image, title in zip(grid, images, titles, strict=False):
+        axes.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(title, fontsize=8)
+    return figure
+
+
+def as_data_uri(figure: Figure) -> str:
+    """The figure as a PNG inside a `data:` address, so that a page needs no other file."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

@@ -1,0 +1,17 @@
+"""Settings, run folders, and the run of one experiment."""
+
+from tftrain.training import environment
+from tftrain.training.config import TrainConfig, read_file, resolve
+from tftrain.training.experiment import Experiment, prepare, run
+from tftrain.training.run_folder import RunFolder
+
+__all__ = [
+    "Experiment",
+    "RunFolder",
+    "TrainConfig",
+    "environment",
+    "prepare",
+    "read_file",
+    "resolve",
+    "run",
+]

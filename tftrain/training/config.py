@@ -1,0 +1,107 @@
+"""The settings of a training run: one declaration for flags, config files and config.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tftrain import data, models, optim
+from tftrain.errors import BadInput, ConfigError, suggestion
+
+RECORDED = "environment"  # config.json's section that describes the run and sets nothing
+
+
+def _setting(default: Any, help: str, kind: type) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help, "kind": kind})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """What decides a training's outcome. Every field is a flag of `tftrain train`."""
+
+    model: str = _setting("mlp", "|".join(models.names()), str)
+    dataset: str = _setting(
+        "digits", f"{'|'.join(data.BUILT_IN)}, or a TensorFlow Datasets name", str
+    )
+    data_dir: str | None = _setting(None, "folder with the dataset's files", str)
+    epochs: int = _setting(50, "passes over the training data", int)
+    batch_size: int = _setting(32, "examples a step", int)
+    optimizer: str = _setting("adam", "|".join(optim.names()), str)
+    learning_rate: float | None = _setting(None, "default: the optimizer's own", float)
+    seed: int = _setting(0, "of weights, order and dropout", int)
+
+
+def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
+    """Defaults, overridden by a file's settings, overridden by flags.
+
+    Raises:
+        ConfigError: Unknown names, wrong types, impossible values: all of them at once.
+    """
+    settings = {name: value for name, value in file.items() if name != RECORDED}
+    known = {field.name: field for field in dataclasses.fields(TrainConfig)}
+    problems = [
+        f"unknown setting {name!r};{suggestion(name, known)} known: {', '.join(known)}"
+        for name in settings
+        if name not in known
+    ]
+    values = {}
+    for name, value in {**settings, **flags}.items():
+        if name in known:
+            problems += _type_problem(known[name], value)
+            values[name] = value
+    if not problems:
+        config = TrainConfig(**values)
+        problems = list(_value_problems(config))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Settings from a JSON or YAML file.
+
+    Raises:
+        BadInput: The file is missing, cannot be parsed, or holds no mapping.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())  # JSON is YAML
+    except OSError as error:
+        raise BadInput(f"config file {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(f"config file {path} is neither JSON nor YAML: {reason}") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"config file {path} holds {type(content).__name__}; expected settings")
+    return content
+
+
+def _type_problem(field: dataclasses.Field[Any], value: Any) -> Iterable[str]:
+    kind = field.metadata["kind"]
+    accepted = (int, float) if kind is float else kind
+    optional = field.default is None and value is None
+    if not optional and (not isinstance(value, accepted) or isinstance(value, bool)):
+        yield f"{field.name} is {json.dumps(value, default=str)}; expected {kind.__name__}"
+
+
+def _value_problems(config: TrainConfig) -> Iterator[str]:
+    for check, name in (
+        (models.check_name, config.model),
+        (data.check_name, config.dataset),
+        (optim.check_name, config.optimizer),
+    ):
+        try:
+            check(name)
+        except BadInput as error:
+            yield str(error)
+    for name in ("epochs", "batch_size", "learning_rate"):
+        value = getattr(config, name)
+        if value is not None and not 0 < value < float("inf"):
+            yield f"{name} is {value}; expected a positive number"
+    if not 0 <= config.seed < 2**31:
+        yield f"seed is {config.seed}; expected 0 to {2**31 - 1}"
