@@ -48,7 +48,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Shows the epoch's metrics."""
-        self._bar.set_postfix({name: f"{value:.4f}" for name, value in (logs or {}).items()})
+        logs = logs or {}
+        shown = [name for name in logs if name.startswith("val_")] or list(logs)
+        self._bar.set_postfix({name: f"{logs[name]:.4f}" for name in shown})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the bar."""

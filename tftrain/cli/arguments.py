@@ -81,4 +81,5 @@ def _set_flag(values: flags.FlagValues, token: str, rest: Iterator[str]) -> Iter
     try:
         flag.parse(value)
     except flags.IllegalFlagValueError:
-        yield f"--{name}={value}: expected {flag.parser.syntactic_help or flag.flag_type()}"
+        expected = flag.parser.syntactic_help or "true or false"
+        yield f"--{name}={value}: expected {expected}"

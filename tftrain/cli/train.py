@@ -55,6 +55,8 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         for name in sorted(set(fixed) - set(_CHANGED_BY_RESUME)):
             yield f"--{name} cannot be changed by --resume: the run's own setting holds"
         return
+    if values.out and Path(values.out).exists() and not values.overwrite:
+        yield training.RunFolder.taken(Path(values.out))
     try:
         _resolve(values)
     except ConfigError as error:

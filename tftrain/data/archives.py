@@ -6,6 +6,8 @@ Nothing here unpickles: an archive holding Python objects is refused.
 from __future__ import annotations
 
 import gzip
+import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -32,12 +34,15 @@ def read_npz(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
         DataError: The file is damaged, lacks a name, or holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             found = archive.files
             arrays = {name: archive[name] for name in names if name in found}
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as an .npz archive: {error}") from error
-    except (AttributeError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as an .npz archive ({error}): it is truncated or damaged; "
+            "fetch it again"
+        ) from error
+    except (TypeError, ValueError) as error:
         raise DataError(
             f"{path} holds pickled objects or is no .npz archive; it is not opened, because "
             f"unpickling can run code: save plain arrays with numpy.savez ({error})"
@@ -66,9 +71,11 @@ def read_idx(path: Path) -> np.ndarray:
         )
     dtype, rank = _IDX_TYPES[content[2]], content[3]
     start = 4 + 4 * rank
-    shape = tuple(int(n) for n in np.frombuffer(content[4:start], ">u4"))
-    expected = start + dtype.itemsize * int(np.prod(shape, dtype=object))
-    if len(shape) != rank or len(content) != expected:
+    if len(content) < start:
+        raise DataError(f"{path} ends inside its header: it is truncated; fetch it again")
+    shape = struct.unpack(f">{rank}I", content[4:start])
+    expected = start + dtype.itemsize * math.prod(shape)
+    if len(content) != expected:
         raise DataError(
             f"{path} holds {len(content)} bytes, but its header, shape {shape}, "
             f"tells {expected}: it is truncated or damaged; fetch it again"

@@ -46,6 +46,7 @@ def fetch(url: str, subfolder: str = "", sha256: str | None = None) -> Path:
     if not reachable(url):
         raise DataError(f"{url} cannot be reached")
     target = cache_folder() / subfolder
+    target.mkdir(parents=True, exist_ok=True)  # else Keras quietly saves elsewhere
     try:
         return Path(
             keras.utils.get_file(

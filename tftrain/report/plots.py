@@ -37,24 +37,26 @@ def learning_curves(metrics: Sequence[dict[str, Any]]) -> Figure:
 
 
 def confusion_matrix(confusion: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Counts by true and predicted class; shading follows the share of the true class.
+    """Counts by true and predicted class; shading grows with the share of the true class.
+
+    The shading is the share's cube root, so that rare mistakes show beside a full diagonal.
 
     Args:
         confusion: Counts `[K, K]`; row: true class, column: predicted class.
         labels: Names of the K classes.
     """
     count = len(labels)
-    side = min(2 + 0.45 * count, 14)
+    side = min(1.5 + 0.4 * count, 14)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
-    share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    shade = np.cbrt(confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1))
+    axes.imshow(shade, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(count), labels, rotation=90 if max(map(len, labels)) > 2 else 0)
     axes.set_yticks(range(count), labels)
     axes.set(xlabel="predicted", ylabel="true")
     if count <= 20:
         for row, column in zip(*np.nonzero(confusion), strict=True):
-            colour = "white" if share[row, column] > 0.5 else _INK
+            colour = "white" if shade[row, column] > 0.7 else _INK
             axes.text(
                 column, row, confusion[row, column], ha="center", va="center", color=colour,
                 fontsize=8,

@@ -48,10 +48,7 @@ class RunFolder:
         """
         if path.exists():
             if not overwrite:
-                raise RunFolderError(
-                    f"{path} exists; give another --out, --overwrite to replace it, "
-                    "or --resume to go on with it"
-                )
+                raise RunFolderError(cls.taken(path))
             cls.open(path)
             previous = _free_name(path, ".previous")
             path.rename(previous)
@@ -61,6 +58,14 @@ class RunFolder:
         run = cls(path)
         run._previous = previous
         return run
+
+    @staticmethod
+    def taken(path: Path) -> str:
+        """What to tell someone who wants a new run where something exists."""
+        return (
+            f"{path} exists; give another --out, --overwrite to replace it, "
+            "or --resume to go on with it"
+        )
 
     @classmethod
     def create_numbered(cls, parent: Path, name: str) -> RunFolder:

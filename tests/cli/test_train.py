@@ -1,0 +1,191 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tftrain.cli.main import main
+
+
+def metrics(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: line[key] for key in line if key != "seconds"} for line in lines]
+
+
+def complaints(capsys):
+    return [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+
+
+def test_defaults_reach_97_percent_and_leave_everything(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train"]) == 0
+    run = tmp_path / "runs" / "digits-mlp-1"
+    assert json.loads((run / "result.json").read_text())["test_accuracy"] >= 0.97
+    summary = capsys.readouterr().out
+    for shown in ("model.keras", "report.html", "saved_model/1"):
+        assert f"runs/digits-mlp-1/{shown}" in summary
+        assert (run / shown).exists()
+    assert "examples/s" in summary
+    assert (run / "checkpoints" / "checkpoint").exists()
+
+
+def test_config_records_settings_and_versions(finished_run):
+    config = json.loads((finished_run / "config.json").read_text())
+    assert (config["model"], config["epochs"], config["seed"]) == ("mlp", 2, 0)
+    assert config["environment"]["tensorflow"].startswith("2.")
+
+
+def test_a_run_is_repeated_from_its_config(finished_run, tmp_path):
+    again = tmp_path / "again"
+    assert main(["train", f"--config={finished_run}/config.json", f"--out={again}"]) == 0
+    assert metrics(again) == metrics(finished_run)
+
+
+@pytest.mark.parametrize("model", ["linear", "cnn", "rnn"])
+def test_every_model_trains(model, tmp_path):
+    out = tmp_path / "run"
+    assert main(["train", f"--model={model}", "--epochs=1", "--batch_size=64", f"--out={out}"]) == 0
+    assert (out / "model.keras").exists()
+
+
+def test_settings_come_from_a_yaml_file_and_flags_override_it(tmp_path):
+    (tmp_path / "c.yaml").write_text("model: linear\nepochs: 3\noptimizer: sgd\n")
+    out = tmp_path / "run"
+    assert main(["train", f"--config={tmp_path}/c.yaml", "--epochs=1", f"--out={out}"]) == 0
+    config = json.loads((out / "config.json").read_text())
+    assert (config["model"], config["epochs"], config["optimizer"]) == ("linear", 1, "sgd")
+
+
+def test_data_dir_is_used_and_recorded_absolute(mnist_npz, tmp_path, monkeypatch):
+    monkeypatch.chdir(mnist_npz)
+    arguments = ["--dataset=mnist", "--data_dir=.", "--epochs=1", "--model=linear"]
+    assert main(["train", *arguments, f"--out={tmp_path}/run"]) == 2  # 40 examples, 10 classes
+    assert not (tmp_path / "run").exists()
+
+
+def test_mistakes_are_reported_at_once(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = ["--model=mpl", "--dataset=digts", "--optimizer=adm", "--epochs=0", "--seed=x", "--a"]
+    assert main(["train", *wrong]) == 2
+    assert [complaint[:24] for complaint in complaints(capsys)] == [
+        "--seed=x: expected an in",
+        "unknown flag --a; --help",
+        "unknown model 'mpl'; did",
+        "unknown dataset 'digts';",
+        "unknown optimizer 'adm';",
+        "epochs is 0; expected a ",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume"], "--resume needs --out"),
+        (["--overwrite"], "--overwrite needs --out"),
+        (["--overwrite", "--resume", "--out=x"], "contradict each other"),
+        (["--resume", "--out=x", "--model=cnn"], "--model cannot be changed by --resume"),
+        (["--resume", "--out=x", "--config=y"], "--config cannot be changed by --resume"),
+        (["digits"], "unexpected argument 'digits'"),
+    ],
+)
+def test_contradictory_flags(arguments, message, capsys):
+    assert main(["train", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_existing_folder_is_refused_before_work(finished_run, capsys):
+    assert main(["train", f"--out={finished_run}"]) == 2
+    assert complaints(capsys) == [
+        f"{finished_run} exists; give another --out, --overwrite to replace it, "
+        "or --resume to go on with it"
+    ]
+
+
+def test_overwrite_replaces_the_run(finished_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    assert main(["train", "--epochs=1", f"--out={out}", "--overwrite"]) == 0
+    assert len(metrics(out)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_overwrite_with_unreadable_data_leaves_the_run_whole(finished_run, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    (tmp_path / "mnist.npz").write_bytes(b"damaged")
+    arguments = ["--dataset=mnist", f"--data_dir={tmp_path}", f"--out={out}", "--overwrite"]
+    assert main(["train", *arguments]) == 2
+    assert metrics(out) == metrics(finished_run)
+    assert not (tmp_path / "run.previous").exists()
+
+
+def test_resume_lengthens_a_run_as_if_it_had_been_one(finished_run, tmp_path):
+    whole, longer = tmp_path / "whole", tmp_path / "longer"
+    assert main(["train", "--epochs=4", f"--out={whole}"]) == 0
+    shutil.copytree(finished_run, longer)
+    assert main(["train", "--resume", "--epochs=4", f"--out={longer}"]) == 0
+    assert metrics(longer) == metrics(whole)
+
+
+def test_resume_cannot_shorten(finished_run, capsys):
+    assert main(["train", "--resume", "--epochs=1", f"--out={finished_run}"]) == 2
+    assert "has 2 epochs behind it; --epochs=1 is fewer" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, capsys):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "tftrain", "train", "--epochs=2000", f"--out={out}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 90
+        while not (out / "checkpoints" / "ckpt-3.index").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+            if list(out.glob("checkpoints/ckpt-?.index")) and len(metrics(out)) >= 3:
+                break
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"go on with: tftrain train --resume --out={out}" in error
+    assert "Traceback" not in error
+    done = json.loads((out / "result.json").read_text())
+    assert done["status"] == "interrupted"
+    assert main(["evaluate", str(out)]) == 2
+    assert "the run did not end" in capsys.readouterr().err
+    epochs = len(metrics(out)) + 1
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps({**config, "epochs": epochs}))
+    assert main(["train", "--resume", f"--out={out}"]) == 0
+    assert [line["epoch"] for line in metrics(out)] == list(range(1, epochs + 1))
+
+
+def test_no_terminal_no_bar(finished_run, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tftrain", "train", "--epochs=1", f"--out={tmp_path}/run"],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "TFTRAIN_VERBOSE": "0"},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr == "reading digits ...\n"
+
+
+def test_another_backend_is_refused(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tftrain", "train", f"--out={tmp_path}/run"],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "KERAS_BACKEND is 'jax'" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_probabilities_of_the_saved_model_are_finite(finished_run):
+    from tftrain.keras_api import keras
+
+    model = keras.saving.load_model(finished_run / "model.keras")
+    assert np.isfinite(model.predict(np.zeros((1, 8, 8, 1)), verbose=0)).all()

@@ -1,0 +1,87 @@
+"""What several test modules share: a tiny dataset's files, a finished run."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+os.environ["MPLBACKEND"] = "agg"
+
+
+@pytest.fixture(scope="session")
+def tiny_mnist() -> dict[str, np.ndarray]:
+    """Forty MNIST-shaped examples, four of each class, under the names of mnist.npz."""
+    random = np.random.default_rng(0)
+    y = np.arange(40, dtype=np.uint8) % 10
+    x = random.integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    return {"x_train": x, "y_train": y, "x_test": x[:20], "y_test": y[:20]}
+
+
+@pytest.fixture
+def mnist_npz(tmp_path, tiny_mnist):
+    """A folder that holds mnist.npz."""
+    np.savez(tmp_path / "mnist.npz", **tiny_mnist)
+    return tmp_path
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """The array as an IDX file of unsigned bytes."""
+    header = struct.pack(">BBBB", 0, 0, 8, array.ndim) + struct.pack(
+        f">{array.ndim}I", *array.shape
+    )
+    return header + array.tobytes()
+
+
+@pytest.fixture(params=["plain", "gz"])
+def mnist_idx(request, tmp_path, tiny_mnist):
+    """A folder that holds the four IDX files."""
+    names = {
+        "train-images-idx3-ubyte": "x_train",
+        "train-labels-idx1-ubyte": "y_train",
+        "t10k-images-idx3-ubyte": "x_test",
+        "t10k-labels-idx1-ubyte": "y_test",
+    }
+    for name, key in names.items():
+        content = idx_bytes(tiny_mnist[key])
+        if request.param == "gz":
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+        else:
+            (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The folder of a run of two epochs on the digits."""
+    from tftrain.cli.main import main
+
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    assert main(["train", "--epochs=2", f"--out={out}"]) == 0
+    return out
+
+
+@pytest.fixture
+def python():
+    """Runs Python code in a clean process."""
+
+    def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_USE_LEGACY_KERAS")
+        }
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env={**clean, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

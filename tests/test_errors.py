@@ -1,0 +1,23 @@
+import pytest
+
+from tftrain.errors import BadInput, ConfigError, TftrainError, UnknownName
+
+
+def test_unknown_name_lists_the_known_and_suggests_the_nearest():
+    message = str(UnknownName("optimizer", "adm", ["sgd", "adam"]))
+    assert message == "unknown optimizer 'adm'; did you mean 'adam'? Known: adam, sgd"
+
+
+def test_unknown_name_suggests_nothing_far_off():
+    assert "did you mean" not in str(UnknownName("model", "zzz", ["mlp"]))
+
+
+def test_config_error_keeps_every_problem():
+    error = ConfigError(["one", "two"])
+    assert error.problems == ("one", "two")
+    assert str(error) == "one; two"
+
+
+@pytest.mark.parametrize(("kind", "code"), [(TftrainError, 1), (BadInput, 2), (ConfigError, 2)])
+def test_exit_codes(kind, code):
+    assert kind.exit_code == code

@@ -1,0 +1,89 @@
+import pytest
+
+from tftrain.errors import RunFolderError
+from tftrain.training import RunFolder
+
+
+def make(path):
+    run = RunFolder.create(path)
+    run.write_json(run.config, {"epochs": 1})
+    return run
+
+
+def test_create_makes_parents(tmp_path):
+    assert RunFolder.create(tmp_path / "a" / "b").path.is_dir()
+
+
+def test_an_existing_folder_is_refused_with_three_ways_on(tmp_path):
+    make(tmp_path / "run")
+    with pytest.raises(RunFolderError, match=r"another --out, --overwrite .* or --resume"):
+        RunFolder.create(tmp_path / "run")
+
+
+def test_numbers_go_up(tmp_path):
+    names = [RunFolder.create_numbered(tmp_path, "digits-mlp").path.name for _ in range(3)]
+    assert names == ["digits-mlp-1", "digits-mlp-2", "digits-mlp-3"]
+
+
+def test_an_overwritten_run_stays_until_the_new_one_is_whole(tmp_path):
+    make(tmp_path / "run").metrics.write_text("old\n")
+    new = RunFolder.create(tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run.previous" / "metrics.jsonl").read_text() == "old\n"
+    assert list(new.path.iterdir()) == []
+    new.discard_previous()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_set_aside_earlier_is_not_touched(tmp_path):
+    make(tmp_path / "run")
+    make(tmp_path / "run.previous")
+    RunFolder.create(tmp_path / "run", overwrite=True).discard_previous()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.previous"]
+
+
+def test_overwrite_refuses_what_is_no_run(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(RunFolderError, match="not a run folder"):
+        RunFolder.create(tmp_path / "photos", overwrite=True)
+    assert (tmp_path / "photos").is_dir()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="cannot be made"):
+        RunFolder.create(tmp_path / "file" / "run")
+
+
+def test_open_refuses_what_is_missing_or_no_run(tmp_path):
+    with pytest.raises(RunFolderError, match="does not exist"):
+        RunFolder.open(tmp_path / "none")
+    with pytest.raises(RunFolderError, match=r"holds no config\.json"):
+        RunFolder.open(tmp_path)
+
+
+def test_a_damaged_config_is_named(tmp_path):
+    run = make(tmp_path / "run")
+    run.config.write_text("{")
+    with pytest.raises(RunFolderError, match=r"config\.json cannot be read"):
+        run.read_config()
+
+
+def test_a_metrics_line_cut_short_is_left_out(tmp_path):
+    run = make(tmp_path / "run")
+    run.metrics.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
+    assert run.read_metrics() == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_keep_metrics_drops_what_will_be_written_again(tmp_path):
+    run = make(tmp_path / "run")
+    run.metrics.write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    run.keep_metrics(1)
+    assert run.metrics.read_text() == '{"epoch": 1}\n'
+
+
+def test_unfinished_runs_say_how_to_finish(tmp_path):
+    run = make(tmp_path / "run")
+    with pytest.raises(RunFolderError, match="tftrain train --resume"):
+        run.read_result()
+    with pytest.raises(RunFolderError, match="tftrain train --resume"):
+        run.require_model()
