@@ -15,6 +15,7 @@ lint: $(VENV)/installed-dev
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/installed: $(BIN)/python setup.cfg
 	$(BIN)/python -m pip install --quiet --editable .
