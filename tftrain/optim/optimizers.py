@@ -46,8 +46,8 @@ def optimizer(
         BadInput: The learning rate is not positive.
 
     Example:
-        >>> optimizer("adam", 0.002).name
-        'adam'
+        >>> type(optimizer("adam", 0.002)).__name__
+        'Adam'
     """
     check_name(name)
     if learning_rate is not None:
