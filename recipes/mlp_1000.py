@@ -3,13 +3,15 @@
     python recipes/mlp_1000.py
     python recipes/mlp_1000.py --dataset=digits --epochs=50     # 64-128-10
 
-Time: TIME
-Expected: test accuracy EXPECTED; the linear model reaches EXPECTED.
+Time: about a quarter of a minute on two cores.
+Expected: test accuracy of about 0.86 (0.853 to 0.859 for seeds 0 to 2);
+the linear model reaches 0.51.
+Digits: 0.967, the linear model 0.886.
 
 The data are made by scikit-learn: 20,000 points of 1000 features in 10 classes. Each class is
 three Gaussian clusters around corners of a cube in 30 dimensions; 470 features are linear
 mixtures of these 30, 500 are noise. Several clusters a class are what a linear model cannot
-separate; 1 % of the labels are wrong, so that no model can reach 1.0.
+separate; about 1 % of the labels are wrong, so that no model can reach 1.0.
 """
 
 import numpy as np

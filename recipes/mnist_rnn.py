@@ -2,10 +2,10 @@
 
     python recipes/mnist_rnn.py                                  # MNIST, downloaded if need be
     python recipes/mnist_rnn.py --data_dir=DIR                   # DIR holds mnist.npz
-    python recipes/mnist_rnn.py --dataset=digits --epochs=30     # runs anywhere
+    python recipes/mnist_rnn.py --dataset=digits --epochs=50     # runs anywhere
 
-Time: TIME
-Expected: test accuracy of 0.97 or better (EXPECTED).
+Time: about two minutes on two cores.
+Expected: test accuracy of 0.97 or better (0.982 and 0.978 for seeds 0 and 1); digits: 0.961.
 """
 
 import tftrain  # first: it makes TensorFlow the backend of Keras
