@@ -26,17 +26,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-
-import tftrain  # first: it makes TensorFlow the backend of Keras
-from tftrain.atomic import replace_file
-
-# isort: split
-import keras
-import tensorflow as tf
 from absl import flags
 from matplotlib.figure import Figure
 from sklearn.datasets import make_regression
 from sklearn.preprocessing import StandardScaler
+
+import tftrain
+from tftrain.atomic import replace_file
+from tftrain.keras_api import keras, tf  # without TensorFlow's start-up messages
 
 DATASET = flags.DEFINE_enum("dataset", "made", ["made", "digits"], "what to fit")
 EPOCHS = flags.DEFINE_integer("epochs", 300, "steps, each on all the data", lower_bound=1)

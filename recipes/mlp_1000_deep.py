@@ -15,15 +15,13 @@ separate; about 1 % of the labels are wrong, so that no model can reach 1.0.
 """
 
 import numpy as np
-
-import tftrain  # first: it makes TensorFlow the backend of Keras
-
-# isort: split
-import keras
 from absl import flags
 from sklearn.datasets import make_classification
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+
+import tftrain
+from tftrain.keras_api import keras  # without TensorFlow's start-up messages
 
 DATASET = flags.DEFINE_enum("dataset", "made", ["made", "digits"], "what to train on")
 EPOCHS = flags.DEFINE_integer("epochs", 10, "passes over the training data", lower_bound=1)

@@ -11,12 +11,10 @@ Expected: test accuracy of 0.975 or better (0.976 to 0.980 for seeds 0 to 4); di
 from pathlib import Path
 
 import numpy as np
-
-import tftrain  # first: it makes TensorFlow the backend of Keras
-
-# isort: split
-import keras
 from absl import flags
+
+import tftrain
+from tftrain.keras_api import keras  # without TensorFlow's start-up messages
 
 DATASET = flags.DEFINE_enum("dataset", "mnist", ["digits", "mnist"], "what to train on")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with the dataset's files")
