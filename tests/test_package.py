@@ -1,5 +1,6 @@
 """What a user meets first: the import, the public names, the wheel."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -32,9 +33,13 @@ def test_unknown_attribute_is_an_attribute_error():
 
 
 def test_wheel_is_complete_and_works_outside_the_repository(tmp_path):
+    source = tmp_path / "source"  # a build leaves files beside its source
+    shutil.copytree(REPOSITORY / "tftrain", source / "tftrain")
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copy(REPOSITORY / name, source)
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", str(tmp_path), str(REPOSITORY)],
+         "--wheel-dir", str(tmp_path), str(source)],
         check=True, timeout=120,
     )  # fmt: skip
     (wheel,) = tmp_path.glob("tftrain-*.whl")
