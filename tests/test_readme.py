@@ -1,0 +1,55 @@
+"""What the README shows can be pasted."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import tftrain
+from tftrain.cli import arguments
+from tftrain.cli.main import COMMANDS, main
+
+README = (Path(tftrain.__file__).parents[1] / "README.md").read_text()
+COMMAND_LINES = re.findall(r"^tftrain (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_python_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    accuracy = float(re.search(r"'accuracy': (0\.\d+)", capsys.readouterr().out)[1])
+    assert accuracy > 0.95
+    assert (tmp_path / "exports/digits/1/saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_commands_have_flags_that_exist(line):
+    import importlib
+
+    from absl import flags
+
+    name, *rest = shlex.split(line)
+    assert name in COMMANDS
+    values = flags.FlagValues()
+    importlib.import_module(f"tftrain.cli.{name}").define_flags(values)
+    assert arguments.parse(values, rest).problems == ()
+
+
+def test_the_command_block_runs_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = [block for block in blocks("sh") if "tftrain evaluate" in block]
+    for line in block.splitlines():
+        command = shlex.split(line, comments=True)
+        assert command[0] == "tftrain"
+        assert main([argument.replace("epochs=10", "epochs=1") for argument in command[1:]]) == 0
+
+
+def test_make_targets_exist():
+    makefile = (Path(tftrain.__file__).parents[1] / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile
