@@ -1,9 +1,5 @@
 """A script's entry: what it accepts, what it prints, what it exits with."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -87,24 +83,13 @@ def test_output_folder_must_not_be_a_file(tmp_path):
         app.output_folder(tmp_path / "file")
 
 
-def python(code, **environment):
-    clean = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def test_tftrain_before_keras_chooses_tensorflow(tmp_path):
+def test_tftrain_before_keras_chooses_tensorflow(python, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax"}')
     done = python("import tftrain, keras; print(keras.backend.backend())", KERAS_HOME=str(tmp_path))
     assert done.stdout == "tensorflow\n", done.stderr
 
 
-def test_another_backend_is_refused():
+def test_another_backend_is_refused(python):
     done = python("import tftrain; tftrain.app.run(print, ['script.py'])", KERAS_BACKEND="jax")
     assert done.returncode == 2
     assert done.stderr.startswith("script.py: KERAS_BACKEND is 'jax'")
