@@ -66,6 +66,17 @@ def test_debug_shows_the_traceback(monkeypatch, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_reader_that_leaves_is_no_error(python):
+    done = python(
+        "import os, subprocess, sys\n"
+        "read, write = os.pipe(); os.close(read)\n"
+        "done = subprocess.run([sys.executable, '-m', 'tftrain', '--help'], stdout=write,"
+        " stderr=subprocess.PIPE)\n"
+        "print(done.returncode, done.stderr)"
+    )
+    assert done.stdout.strip() == "0 b''"
+
+
 def test_the_console_script_answers():
     script = os.path.join(os.path.dirname(sys.executable), "tftrain")
     started = time.monotonic()

@@ -31,7 +31,7 @@ def test_defaults_reach_97_percent_and_leave_everything(tmp_path, monkeypatch, c
         assert f"runs/digits-mlp-1/{shown}" in summary
         assert (run / shown).exists()
     assert "examples/s" in summary
-    assert (run / "checkpoints" / "checkpoint").exists()
+    assert (run / "checkpoints" / "ckpt-50.index").exists()
 
 
 def test_config_records_settings_and_versions(finished_run):
@@ -157,7 +157,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, capsys):
     done = json.loads((out / "result.json").read_text())
     assert done["status"] == "interrupted"
     assert main(["evaluate", str(out)]) == 2
-    assert "the run did not end" in capsys.readouterr().err
+    assert "the run is interrupted" in capsys.readouterr().err
     epochs = len(metrics(out)) + 1
     config = json.loads((out / "config.json").read_text())
     (out / "config.json").write_text(json.dumps({**config, "epochs": epochs}))

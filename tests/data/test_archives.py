@@ -1,9 +1,10 @@
+import contextlib
 import gzip
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -53,8 +54,27 @@ def test_npz_with_a_flipped_byte_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[500] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match=r"damaged|truncated"):
         read_npz(path, ("a",))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 255))
+def test_a_damaged_byte_is_a_data_error_or_harmless(tmp_path_factory, place, change):
+    path = tmp_path_factory.mktemp("npz") / "a.npz"
+    np.savez(path, a=np.arange(8))
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= change
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        read_npz(path, ("a",))
+
+
+def test_idx_of_many_axes_is_refused(tmp_path):
+    path = tmp_path / "images"
+    path.write_bytes(bytes([0, 0, 8, 70]) + b"\0\0\0\1" * 70 + b"x")
+    with pytest.raises(DataError, match="70 axes"):
+        read_idx(path)
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(max_dims=4, max_side=5)), st.booleans())

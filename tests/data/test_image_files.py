@@ -69,6 +69,16 @@ def test_images_of_another_size_are_refused(tmp_path, tiny_mnist):
         tftrain.data.load("mnist", data_dir=tmp_path)
 
 
+@pytest.mark.parametrize("factor", [1 / 255, 3.0, -1.0])
+def test_pixels_of_another_scale_are_refused(tmp_path, tiny_mnist, factor):
+    scaled = {
+        name: value * factor if value.ndim == 3 else value for name, value in tiny_mnist.items()
+    }
+    np.savez(tmp_path / "mnist.npz", **scaled)
+    with pytest.raises(DataError, match=r"pixels from .* expected 0 to 255"):
+        tftrain.data.load("mnist", data_dir=tmp_path)
+
+
 def test_truncated_idx_file_is_named(mnist_idx):
     for path in mnist_idx.glob("t10k-images*"):
         path.unlink()

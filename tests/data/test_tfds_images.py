@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tftrain
+from tftrain.data import tfds_images
 from tftrain.errors import DataError
 
 
@@ -62,6 +63,20 @@ def test_mnist_from_a_prepared_folder(tmp_path):
 def test_the_version_folder_itself_is_accepted(tmp_path):
     (info,) = prepare(tmp_path).rglob("dataset_info.json")
     assert len(tftrain.data.load("mnist", data_dir=info.parent, validation=0).train) == 20
+
+
+def test_another_set_under_the_name_is_refused(tmp_path):
+    (info,) = prepare(tmp_path, name="kmnist").rglob("dataset_info.json")
+    with pytest.raises(DataError, match="holds kmnist; expected mnist"):
+        tftrain.data.load("mnist", data_dir=info.parent)
+
+
+def test_the_newest_version_is_taken_by_number(tmp_path):
+    for version in ("3.0.9", "3.0.10"):
+        folder = tmp_path / "mnist" / version
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+    assert tfds_images.prepared_folder("mnist", tmp_path).name == "3.0.10"
 
 
 def test_any_name_of_tfds_is_accepted(tmp_path):

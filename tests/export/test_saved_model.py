@@ -39,6 +39,7 @@ def test_without_keras_the_export_gives_the_model_s_answers(name, tmp_path, pyth
 def test_versions_grow_and_other_names_are_ignored(tmp_path):
     model = models.linear((2,), classes=2)
     (tmp_path / "notes").mkdir()
+    (tmp_path / "²").mkdir()
     assert export.saved_model(model, tmp_path).name == "1"
     assert export.saved_model(model, tmp_path, version=7).name == "7"
     assert export.saved_model(model, tmp_path).name == "8"

@@ -33,9 +33,9 @@ def test_every_problem_is_reported_at_once():
     ("setting", "message"),
     [
         ({"modle": "cnn"}, "unknown setting 'modle'; did you mean 'model'?"),
-        ({"epochs": "3"}, 'epochs is "3"; expected int'),
-        ({"epochs": True}, "epochs is true; expected int"),
-        ({"epochs": None}, "epochs is null; expected int"),
+        ({"epochs": "3"}, "epochs is '3'; expected int"),
+        ({"epochs": True}, "epochs is True; expected int"),
+        ({"epochs": None}, "epochs is None; expected int"),
         ({"epochs": -1}, "epochs is -1; expected a positive number"),
         ({"batch_size": 0}, "batch_size is 0; expected a positive number"),
         ({"learning_rate": 0}, "learning_rate is 0; expected a positive number"),
@@ -44,6 +44,8 @@ def test_every_problem_is_reported_at_once():
         ({"seed": -1}, "seed is -1; expected 0 to"),
         ({"model": 3}, "model is 3; expected str"),
         ({"optimizer": "adm"}, "did you mean 'adam'?"),
+        ({"batch_size": 10**20}, "expected less than"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected float"),
     ],
 )
 def test_a_wrong_setting_is_named(setting, message):
@@ -58,9 +60,34 @@ def test_json_and_yaml_files_are_read(tmp_path, dump):
     assert read_file(path) == {"epochs": 2, "learning_rate": 0.5}
 
 
+@pytest.mark.parametrize("text", ["learning_rate: 1e-5", '{"learning_rate": 1e-05}'])
+def test_small_numbers_are_numbers_in_either_form(tmp_path, text):
+    (tmp_path / "config").write_text(text)
+    assert resolve(read_file(tmp_path / "config"), {}).learning_rate == 1e-5
+
+
+def test_json_may_be_indented_with_tabs(tmp_path):
+    (tmp_path / "config").write_text('{\n\t"epochs": 2\n}')
+    assert read_file(tmp_path / "config") == {"epochs": 2}
+
+
+def test_a_data_folder_is_recorded_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given in ("data", "~/data"):
+        assert resolve({"data_dir": given}, {}).data_dir == str(tmp_path / "data")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b'{"a": ', "neither JSON nor YAML"), (b"\xff\xfe\x00", "neither"), (b"3", "holds int")],
+    [
+        (b'{"a": ', "neither JSON nor YAML"),
+        (b"\xff\xfe\x00", "neither"),
+        (b"3", "holds int"),
+        (b"", "holds nothing"),
+        (b"seed: 2020-13-45", "neither"),
+        (b"[" * 5000, "neither"),
+    ],
 )
 def test_unreadable_files_are_refused(tmp_path, content, message):
     (tmp_path / "config").write_bytes(content)

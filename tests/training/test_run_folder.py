@@ -54,6 +54,55 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         RunFolder.create(tmp_path / "file" / "run")
 
 
+def test_a_parent_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(RunFolderError, match="cannot be made"):
+        RunFolder.create_numbered(tmp_path / "runs", "digits-mlp")
+
+
+def test_overwriting_through_a_link_replaces_its_target(tmp_path):
+    make(tmp_path / "run")
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    run = RunFolder.create(tmp_path / "link", overwrite=True)
+    run.discard_previous()
+    assert run.path == tmp_path / "run"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "run"]
+
+
+def test_a_folder_is_locked_for_one_process(tmp_path):
+    run = make(tmp_path / "run")
+    with run.locked(), pytest.raises(RunFolderError, match="another process is training"):  # noqa: SIM117
+        with RunFolder(run.path).locked():
+            pass
+    with run.locked():
+        pass
+
+
+@pytest.mark.parametrize("status", ["interrupted", "running"])
+def test_an_unfinished_run_s_older_model_is_not_taken(tmp_path, status):
+    run = make(tmp_path / "run")
+    run.model.write_text("")
+    run.write_json(run.result, {"status": status})
+    with pytest.raises(RunFolderError, match=f"the run is {status}"):
+        run.require_model()
+
+
+def test_damaged_files_are_named(tmp_path):
+    run = make(tmp_path / "run")
+    run.metrics.write_text("nonsense\n")
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged"):
+        run.read_metrics()
+    run.config.write_text("[]")
+    with pytest.raises(RunFolderError, match=r"config\.json holds list"):
+        run.read_config()
+
+
+def test_open_refuses_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="is a file"):
+        RunFolder.open(tmp_path / "file")
+
+
 def test_open_refuses_what_is_missing_or_no_run(tmp_path):
     with pytest.raises(RunFolderError, match="does not exist"):
         RunFolder.open(tmp_path / "none")
@@ -83,7 +132,6 @@ def test_keep_metrics_drops_what_will_be_written_again(tmp_path):
 
 def test_unfinished_runs_say_how_to_finish(tmp_path):
     run = make(tmp_path / "run")
-    with pytest.raises(RunFolderError, match="tftrain train --resume"):
-        run.read_result()
+    assert run.read_result() == {"status": "unfinished"}
     with pytest.raises(RunFolderError, match="tftrain train --resume"):
         run.require_model()

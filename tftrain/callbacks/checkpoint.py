@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
+from tftrain.errors import RunFolderError
 from tftrain.keras_api import keras, tf
 
 
@@ -20,11 +23,20 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         super().__init__()
-        self._directory = os.fspath(directory)
+        self._directory = Path(directory)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Finds what is to be saved."""
+        self._checkpoint = _checkpoint(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves, under the number of epochs done."""
-        _manager(self.model, self._directory).save(checkpoint_number=epoch + 1)
+        """Saves, under the number of epochs done, and removes the older ones."""
+        newest = f"ckpt-{epoch + 1}"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._checkpoint.write(str(self._directory / newest))
+        for file in self._directory.glob("ckpt-*"):
+            if file.name.split(".")[0] != newest:
+                file.unlink()
 
 
 def restore(model: keras.Model, directory: str | os.PathLike[str]) -> int:
@@ -32,16 +44,31 @@ def restore(model: keras.Model, directory: str | os.PathLike[str]) -> int:
 
     Returns:
         The number of epochs it has behind it; 0 if there is no checkpoint.
+
+    Raises:
+        RunFolderError: It is damaged, or is another model's.
     """
-    manager = _manager(model, os.fspath(directory))
-    if manager.latest_checkpoint is None:
-        return 0
-    manager.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    return int(manager.latest_checkpoint.rsplit("-", 1)[1])
+    # TensorFlow writes the index last, so what has one is complete.
+    epochs = max((int(file.stem[5:]) for file in Path(directory).glob("ckpt-*.index")), default=0)
+    if epochs:
+        _read(_checkpoint(model), Path(directory).absolute(), f"ckpt-{epochs}")
+    return epochs
 
 
-def _manager(model: keras.Model, directory: str) -> tf.train.CheckpointManager:
+def _read(checkpoint: tf.train.Checkpoint, folder: Path, name: str) -> None:
+    with tempfile.TemporaryDirectory() as plain:  # TensorFlow takes [ and * in a path for patterns
+        link = Path(plain) / "folder"
+        link.symlink_to(folder)
+        try:
+            checkpoint.read(str(link / name)).assert_consumed()
+        except Exception as error:
+            raise RunFolderError(
+                f"checkpoint {folder / name} is damaged or another model's "
+                f"({str(error).splitlines()[0]}); --overwrite starts again"
+            ) from error
+
+
+def _checkpoint(model: keras.Model) -> tf.train.Checkpoint:
     model.optimizer.build(model.trainable_variables)
     variables = [variable.value for variable in model.variables + model.optimizer.variables]
-    checkpoint = tf.train.Checkpoint(variables=variables)
-    return tf.train.CheckpointManager(checkpoint, directory, max_to_keep=1)
+    return tf.train.Checkpoint(variables=variables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,9 +33,14 @@ class MetricsLog(keras.callbacks.Callback):
         """Writes the line."""
         line = {
             "epoch": epoch + 1,
-            **{name: float(value) for name, value in (logs or {}).items()},
+            **{name: _number(value) for name, value in (logs or {}).items()},
             "learning_rate": float(self.model.optimizer.learning_rate),
             "seconds": round(self._clock() - self._started, 4),
         }
-        with self._path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def _number(value: Any) -> float | None:
+    """None for what JSON has no number for."""
+    return float(value) if math.isfinite(value) else None

@@ -38,18 +38,25 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         0 for success, 2 for bad input, 1 for a failure, 130 if interrupted.
     """
+    try:
+        return _answer(argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _report_failure(argv, error)
+
+
+def _answer(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "-help", "--help", "help"):
-        print(_overview())
+        print(_overview(), flush=True)
         return 0
     if argv[0] == "--version":
         print(f"tftrain {tftrain.__version__}")
         return 0
-    try:
-        return _run_command(argv[0], argv[1:])
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:
-        return _report_failure(argv, error)
+    return _run_command(argv[0], argv[1:])
 
 
 def _run_command(name: str, argv: Sequence[str]) -> int:
@@ -68,7 +75,9 @@ def _run_command(name: str, argv: Sequence[str]) -> int:
         raise ConfigError(problems)
     if values["verbose"].value:
         os.environ["TFTRAIN_VERBOSE"] = "1"
-    return command.main(values, parsed.positional)
+    status = command.main(values, parsed.positional)
+    sys.stdout.flush()
+    return status
 
 
 def _define_common(values: flags.FlagValues) -> None:
@@ -81,7 +90,7 @@ def _define_common(values: flags.FlagValues) -> None:
 
 
 def _report_failure(argv: Sequence[str], error: Exception) -> int:
-    if "--debug" in argv:
+    if "--debug" in argv[: argv.index("--") if "--" in argv else None]:
         traceback.print_exc()
     expected = isinstance(error, TftrainError)
     messages = getattr(error, "problems", None) or [

@@ -47,7 +47,7 @@ def write(folder: training.RunFolder, splits: data.Splits, model: keras.Model) -
     worst = evaluate.worst_mistakes(test.y, judged.probabilities, _MISTAKES)
     predicted = judged.probabilities.argmax(axis=1)
     config = folder.read_config()
-    environment = config.pop("environment")
+    environment = config.pop("environment", {})
     page = render(
         RunReport(
             title=folder.path.resolve().name,
@@ -61,4 +61,4 @@ def write(folder: training.RunFolder, splits: data.Splits, model: keras.Model) -
         )
     )
     with replace_file(folder.report) as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tftrain import data, evaluate, training
-from tftrain.errors import RunFolderError
+from tftrain.errors import RunFolderError, TftrainError
 from tftrain.keras_api import keras
 
 
@@ -40,6 +40,8 @@ def load_model(folder: training.RunFolder) -> keras.Model:
     path = folder.require_model()
     try:
         return keras.saving.load_model(path)
+    except TftrainError:
+        raise
     except Exception as error:
         raise RunFolderError(f"{path} cannot be loaded: {error}") from error
 

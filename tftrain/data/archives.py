@@ -25,6 +25,7 @@ _IDX_TYPES = {
     0x0E: np.dtype(">f8"),
 }
 _LARGEST_IDX = 8 << 30
+_LARGEST_RANK = 4
 
 
 def read_npz(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
@@ -33,20 +34,19 @@ def read_npz(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
     Raises:
         DataError: The file is damaged, lacks a name, or holds pickled objects.
     """
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no .npz archive: it is truncated or damaged; fetch it again")
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             found = archive.files
             arrays = {name: archive[name] for name in names if name in found}
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} cannot be read as an .npz archive ({error}): it is truncated or damaged; "
-            "fetch it again"
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{path} holds pickled objects or is no .npz archive; it is not opened, because "
-            f"unpickling can run code: save plain arrays with numpy.savez ({error})"
-        ) from error
+    except Exception as error:  # what a damaged header makes NumPy and zipfile raise is open-ended
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{path} holds pickled objects; they are not opened, because unpickling can run "
+                "code: save plain arrays with numpy.savez"
+            ) from error
+        raise DataError(f"{path} is damaged ({error}): fetch it again") from error
     for name in names:
         if name not in arrays:
             raise DataError(
@@ -71,6 +71,8 @@ def read_idx(path: Path) -> np.ndarray:
         )
     dtype, rank = _IDX_TYPES[content[2]], content[3]
     start = 4 + 4 * rank
+    if rank > _LARGEST_RANK:
+        raise DataError(f"{path} tells of {rank} axes; images and labels have at most 4")
     if len(content) < start:
         raise DataError(f"{path} ends inside its header: it is truncated; fetch it again")
     shape = struct.unpack(f">{rank}I", content[4:start])

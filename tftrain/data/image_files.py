@@ -28,6 +28,8 @@ _THINGS = (
     "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
 
+_WHITE = 255.0
+
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -79,7 +81,9 @@ def _from_folder(image_set: ImageSet, folder: Path) -> RawDataset:
         return _raw(image_set, found)
     prepared = tfds_images.prepared_folder(image_set.name, folder)
     if prepared:
-        return tfds_images.read_prepared(image_set.name, prepared)
+        raw = tfds_images.read_prepared(image_set.name, prepared)
+        _check_images(raw.train.x, image_set, str(prepared))
+        return raw
     raise DataError(
         f"{folder} holds no {image_set.name}; expected {_expected(image_set)}, "
         "or a folder prepared by TensorFlow Datasets"
@@ -108,12 +112,20 @@ def _raw(image_set: ImageSet, paths: list[Path]) -> RawDataset:
     train = checked(*arrays[:2], len(image_set.labels), f"{where}, train")
     test = checked(*arrays[2:], len(image_set.labels), f"{where}, test")
     for part in (train, test):
-        if part.x.shape[1:] != image_set.shape:
-            raise DataError(
-                f"{where}: images have shape {part.x.shape[1:]}; "
-                f"{image_set.name} has {image_set.shape}"
-            )
+        _check_images(part.x, image_set, where)
     return RawDataset(train, test, _info(image_set, where))
+
+
+def _check_images(x: np.ndarray, image_set: ImageSet, where: str) -> None:
+    if x.shape[1:] != image_set.shape:
+        raise DataError(
+            f"{where}: images have shape {x.shape[1:]}; {image_set.name} has {image_set.shape}"
+        )
+    if x.min() < 0 or not 1 < x.max() <= _WHITE:
+        raise DataError(
+            f"{where}: pixels from {x.min()} to {x.max()}; expected 0 to {_WHITE}, as stored "
+            "originally, not scaled"
+        )
 
 
 def _info(image_set: ImageSet, source: str) -> Info:
@@ -122,7 +134,7 @@ def _info(image_set: ImageSet, source: str) -> Info:
         classes=len(image_set.labels),
         labels=image_set.labels,
         shape=image_set.shape,
-        scale=255.0,
+        scale=_WHITE,
         source=source,
         licence=image_set.licence,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ from tftrain.data import download
 from tftrain.data.examples import Examples, Info, RawDataset, checked
 from tftrain.errors import DataError
 
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _REACHED_FOR_DOWNLOADS = "https://storage.googleapis.com"
 
 
 def known(name: str) -> bool:
     """Whether TensorFlow Datasets has a set of this name (with or without `:version`)."""
-    return name.split(":")[0].split("/")[0] in names()
+    return _base(name) in names()
+
+
+def _base(name: str) -> str:
+    return name.split(":")[0].split("/")[0]
 
 
 def names() -> list[str]:
@@ -31,8 +37,9 @@ def prepared_folder(name: str, folder: Path) -> Path | None:
     """
     if (folder / "dataset_info.json").is_file():
         return folder
-    found = sorted((folder / name.replace(":", "/")).rglob("dataset_info.json"))
-    return found[-1].parent if found else None
+    found = (folder / name.replace(":", "/")).rglob("dataset_info.json")
+    folders = [path.parent for path in found if _VERSION.fullmatch(path.parent.name)]
+    return max(folders, key=lambda path: [int(n) for n in path.name.split(".")], default=None)
 
 
 def read_prepared(name: str, folder: Path) -> RawDataset:
@@ -45,6 +52,8 @@ def read_prepared(name: str, folder: Path) -> RawDataset:
         builder = _tfds().builder_from_directory(folder)
     except Exception as error:
         raise DataError(f"{folder} cannot be opened as a TFDS folder: {error}") from error
+    if builder.name != _base(name):
+        raise DataError(f"{folder} holds {builder.name}; expected {_base(name)}")
     return _read(name, builder, str(folder))
 
 

@@ -65,7 +65,11 @@ def _check_model(model: keras.Model) -> None:
 
 
 def _next_version(base: Path) -> int:
-    return 1 + max((int(path.name) for path in base.iterdir() if path.name.isdigit()), default=0)
+    return 1 + max((int(path.name) for path in base.iterdir() if _is_version(path.name)), default=0)
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
 
 
 def _publish(model: keras.Model, target: Path) -> bool:

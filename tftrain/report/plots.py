@@ -26,8 +26,8 @@ def learning_curves(metrics: Sequence[dict[str, Any]]) -> Figure:
             (name, "training", _TRAIN),
             (f"val_{name}", "validation", _VALIDATION),
         ):
-            values = [line.get(key) for line in metrics]
-            if None not in values:
+            if key in metrics[0]:
+                values = [np.nan if line[key] is None else line[key] for line in metrics]
                 axes.plot(epochs, values, ".-", color=colour, label=label, markersize=4)
         axes.set(xlabel="epoch", title=name)
         axes.xaxis.get_major_locator().set_params(integer=True)

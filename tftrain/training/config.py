@@ -14,6 +14,7 @@ import yaml
 from tftrain import data, models, optim
 from tftrain.errors import BadInput, ConfigError, suggestion
 
+_LARGEST = 2**31
 RECORDED = "environment"  # config.json's section that describes the run and sets nothing
 
 
@@ -53,14 +54,14 @@ def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
     values = {}
     for name, value in {**settings, **flags}.items():
         if name in known:
-            problems += _type_problem(known[name], value)
-            values[name] = value
+            values[name] = _as_number(known[name], value)
+            problems += _type_problem(known[name], values[name])
     if not problems:
         config = TrainConfig(**values)
         problems = list(_value_problems(config))
     if problems:
         raise ConfigError(problems)
-    return config
+    return _absolute(config)
 
 
 def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -70,15 +71,41 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         BadInput: The file is missing, cannot be parsed, or holds no mapping.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text())  # JSON is YAML
+        content = _parse(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"config file {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise BadInput(f"config file {path} is neither JSON nor YAML: {reason}") from error
     if not isinstance(content, dict):
-        raise BadInput(f"config file {path} holds {type(content).__name__}; expected settings")
+        held = "nothing" if content is None else type(content).__name__
+        raise BadInput(f"config file {path} holds {held}; expected settings")
     return content
+
+
+def _parse(text: str) -> Any:
+    # YAML 1.1 takes JSON's 1e-05 for a string and refuses tabs, so it is not tried first.
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
+
+
+def _absolute(config: TrainConfig) -> TrainConfig:
+    """So that the recorded settings mean the same from any folder."""
+    if config.data_dir is None:
+        return config
+    return dataclasses.replace(config, data_dir=str(Path(config.data_dir).expanduser().absolute()))
+
+
+def _as_number(field: dataclasses.Field[Any], value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as a string; everywhere else it is a number."""
+    if field.metadata["kind"] is not float or not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _type_problem(field: dataclasses.Field[Any], value: Any) -> Iterable[str]:
@@ -86,7 +113,7 @@ def _type_problem(field: dataclasses.Field[Any], value: Any) -> Iterable[str]:
     accepted = (int, float) if kind is float else kind
     optional = field.default is None and value is None
     if not optional and (not isinstance(value, accepted) or isinstance(value, bool)):
-        yield f"{field.name} is {json.dumps(value, default=str)}; expected {kind.__name__}"
+        yield f"{field.name} is {value!r}; expected {kind.__name__}"
 
 
 def _value_problems(config: TrainConfig) -> Iterator[str]:
@@ -103,5 +130,7 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         value = getattr(config, name)
         if value is not None and not 0 < value < float("inf"):
             yield f"{name} is {value}; expected a positive number"
-    if not 0 <= config.seed < 2**31:
-        yield f"seed is {config.seed}; expected 0 to {2**31 - 1}"
+        elif value is not None and value >= _LARGEST:
+            yield f"{name} is {value}; expected less than {_LARGEST}"
+    if not 0 <= config.seed < _LARGEST:
+        yield f"seed is {config.seed}; expected 0 to {_LARGEST - 1}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,7 @@ class RunFolder:
         if path.exists():
             if not overwrite:
                 raise RunFolderError(cls.taken(path))
+            path = path.resolve()  # a link's target is what is replaced
             cls.open(path)
             previous = _free_name(path, ".previous")
             path.rename(previous)
@@ -72,9 +75,12 @@ class RunFolder:
         """Makes `parent/NAME-1`, or the next number that is free."""
         number = 1
         while True:
+            path = parent / f"{name}-{number}"
             try:
-                return cls.create(parent / f"{name}-{number}")
+                return cls.create(path)
             except RunFolderError:
+                if not path.exists():
+                    raise
                 number += 1
 
     @classmethod
@@ -85,6 +91,8 @@ class RunFolder:
             RunFolderError: There is no such folder, or it holds no run.
         """
         run = cls(path)
+        if run.path.exists() and not run.path.is_dir():
+            raise RunFolderError(f"{path} is a file; expected a run folder")
         if not run.path.is_dir():
             raise RunFolderError(f"{path} does not exist; `tftrain train --out={path}` makes it")
         if not run.config.is_file():
@@ -96,29 +104,37 @@ class RunFolder:
         if self._previous:
             shutil.rmtree(self._previous)
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes of this machine from training in the folder meanwhile.
+
+        Raises:
+            RunFolderError: One is at it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RunFolderError(f"another process is training in {self.path}") from error
+            yield
+
     def read_config(self) -> dict[str, Any]:
         """The run's resolved settings, and the environment they were resolved in."""
         return _read_json(self.config)
 
     def read_result(self) -> dict[str, Any]:
-        """The run's outcome.
-
-        Raises:
-            RunFolderError: The run has not ended.
-        """
-        if not self.result.is_file():
-            raise RunFolderError(
-                f"{self.path} has no result yet; `tftrain train --resume --out={self.path}` "
-                "finishes it"
-            )
-        return _read_json(self.result)
+        """The run's outcome, or that there is none yet: `status` is `finished` or tells."""
+        return _read_json(self.result) if self.result.is_file() else {"status": "unfinished"}
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The epochs' lines, in order; a last line cut short by a crash is left out."""
         if not self.metrics.is_file():
             return []
-        lines = self.metrics.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise RunFolderError(f"{self.metrics} is damaged: {error}") from error
 
     def keep_metrics(self, epochs: int) -> None:
         """Drops the lines after the first `epochs`, which a resumed run will write again."""
@@ -130,11 +146,12 @@ class RunFolder:
         """The path of the trained model.
 
         Raises:
-            RunFolderError: The run has not ended, so there is none.
+            RunFolderError: The run has not ended, so there is none, or one from before.
         """
-        if not self.model.is_file():
+        status = self.read_result()["status"]
+        if status != "finished" or not self.model.is_file():
             raise RunFolderError(
-                f"{self.path} has no model.keras: the run did not end; "
+                f"{self.path} has no finished model: the run is {status}; "
                 f"`tftrain train --resume --out={self.path}` finishes it"
             )
         return self.model
@@ -142,7 +159,7 @@ class RunFolder:
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Writes one of the run's JSON files, atomically."""
         with replace_file(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n")
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _make(path: Path) -> None:
@@ -163,6 +180,9 @@ def _free_name(path: Path, suffix: str) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path} holds {type(content).__name__}; expected settings")
+    return content
