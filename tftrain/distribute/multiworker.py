@@ -11,7 +11,7 @@ import json
 import os
 from typing import Any
 
-from tftrain.distribute import roll_call, runtime, watchdog
+from tftrain.distribute import preflight, roll_call, runtime, watchdog
 from tftrain.distribute.clusters import Cluster
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
@@ -41,7 +41,11 @@ def strategy(cluster: Cluster, *, start_timeout: float, peer_timeout: float) -> 
     roll_call.wait_for_peers(cluster, start_timeout)
     _configure_coordination(cluster, start_timeout, peer_timeout)
     with watchdog.time_limit(start_timeout, f"{cluster.name}: connecting", cluster.peers):
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        made = tf.distribute.MultiWorkerMirroredStrategy()
+    made._tftrain_cluster, made._tftrain_limit = cluster, start_timeout
+    if cluster.peers:
+        preflight.watch_variables(made, cluster, start_timeout)
+    return made
 
 
 def _configure_coordination(cluster: Cluster, start_timeout: float, peer_timeout: float) -> None:

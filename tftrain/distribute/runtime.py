@@ -6,9 +6,14 @@ from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
 
+def load() -> None:
+    """Imports TensorFlow and Keras by the guarded door, without starting the runtime."""
+    tf.config.list_physical_devices()
+
+
 def is_running() -> bool:
     """Whether TensorFlow has run an operation or listed its logical devices."""
-    tf.config.list_physical_devices()  # loads TensorFlow; does not start the runtime
+    load()
     from tensorflow.python.eager import context
 
     return context.context()._context_handle is not None

@@ -116,6 +116,7 @@ def _make(name: str, options: dict[str, Any]) -> Any:
     chosen, reason = _choose(found, options) if name == "auto" else (name, "as asked")
     _check(chosen, options["devices"], options["sync_every"])
     cluster, source = found or (None, "")
+    runtime.load()  # before anything imports keras.src past the guarded door
     keras_bridge.install()
     made = _MAKERS[chosen](cluster, options)
     if chosen != "one":

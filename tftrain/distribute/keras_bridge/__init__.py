@@ -10,9 +10,11 @@ def install() -> None:
         exact_resume,
         lost_peer,
         model_scope,
+        preflight_in_fit,
     )
 
     chief_only_writes.install()
     exact_resume.install()
+    preflight_in_fit.install()
     model_scope.install()
     lost_peer.install()  # outermost: what a dead peer breaks can be any of the others

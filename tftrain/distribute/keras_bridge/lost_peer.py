@@ -9,15 +9,16 @@ Versions: keras 3.0 to 3.15
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tftrain.distribute import roll_call
+from tftrain.distribute import notice_board, roll_call
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.keras_bridge.wrapping import wrap
-from tftrain.errors import PeerLost
+from tftrain.errors import PeerLost, PreflightError
 from tftrain.keras_api import keras, tf
 
 _UNHEALTHY = re.compile(r"stopped sending heartbeats\):((?:\s*/job:\w+/replica:\d+/task:\d+)+)")
@@ -41,11 +42,29 @@ def expect(cluster: Cluster) -> None:
 
 
 def _run(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
+    with naming_lost_peers():
+        return original(model, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def naming_lost_peers() -> Iterator[None]:
+    """Turns TensorFlow's errors about a broken connection into PeerLost.
+
+    A training loop of one's own can use it as `fit` does.
+
+    Raises:
+        PeerLost: A worker of this job is gone.
+        PreflightError: Another worker stopped the job, and said why.
+    """
     if _cluster is None:
-        return original(model, *args, **kwargs)
+        yield
+        return
     try:
-        return original(model, *args, **kwargs)
+        yield
     except _connection_errors() as error:
+        stopped = notice_board.reason_to_stop(str(error))
+        if stopped:
+            raise PreflightError(stopped) from error
         lost = find_lost(_cluster, str(error))
         if not lost:
             raise
