@@ -102,7 +102,12 @@ def _described(value: Any) -> str:
 
 def _spec(element_spec: Any) -> str:
     leaves = keras.tree.flatten(element_spec)
-    return ", ".join(f"{getattr(leaf, 'dtype', leaf)}{_shape(leaf)}" for leaf in leaves)
+    return ", ".join(f"{_dtype(leaf)}{_shape(leaf)}" for leaf in leaves)
+
+
+def _dtype(leaf: Any) -> str:
+    dtype = getattr(leaf, "dtype", leaf)
+    return str(getattr(dtype, "name", dtype))
 
 
 def _shape(leaf: Any) -> str:
