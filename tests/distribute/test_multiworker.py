@@ -7,16 +7,16 @@ import sys
 import time
 
 import pytest
-from conftest import JOBS, ROOT
+from launched_job import JOBS, ROOT, launch_job
 
 from tftrain.distribute import launcher
 
 
 @pytest.fixture(scope="module")
-def agreeing(run_job, tmp_path_factory):
+def agreeing(tmp_path_factory):
     """The job in which all is well until worker 1 is killed at the end."""
     folder = tmp_path_factory.mktemp("agreeing")
-    result = run_job("agreeing.py", folder, grace=30)
+    result = launch_job("agreeing.py", folder, grace=30)
     workers = [json.loads((folder / f"worker-{index}.json").read_text()) for index in (0, 1)]
     return {"result": result, "workers": workers, "folder": folder}
 
@@ -83,8 +83,8 @@ def test_a_killed_worker_fails_the_job(agreeing):
         ("optimizer", "worker 1 differs from worker 0 in optimizer:"),
     ],
 )
-def test_workers_that_differ_all_stop_with_the_same_message(run_job, how, said):
-    result = run_job("differing.py", how, limit=90, grace=20)
+def test_workers_that_differ_all_stop_with_the_same_message(how, said):
+    result = launch_job("differing.py", how, limit=90, grace=20)
     assert result.status == 1
     assert "not stopped" not in result.output
     for task in ("worker 0", "worker 1"):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import JOBS, ROOT
+from launched_job import JOBS, ROOT
 
 from tftrain.distribute import strategies, tpu
 from tftrain.distribute.clusters import Cluster

@@ -41,7 +41,7 @@ def make_model():
 model = make_model()
 x = np.zeros((64, 3), "float32")
 dataset = tf.data.Dataset.from_tensor_slices((x, x)).batch(8)
-preflight.check(strategy, model, dataset, limit=20)
+preflight.check(strategy, model, dataset, limit=60)
 
 model.save(mine / "model.keras")
 model.save_weights(str(mine / "model.weights.h5"))

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 JOBS = Path(__file__).parent / "jobs"
 ROOT = Path(__file__).parents[2]
 
@@ -44,8 +42,3 @@ def launch_job(script, *arguments, workers=2, limit=120, grace=2, **environ):
             output, _ = process.communicate(timeout=30)
             raise AssertionError(f"the job did not end within {limit} s:\n{output}") from None
     return Result(process.returncode, output)
-
-
-@pytest.fixture(scope="session")
-def run_job():
-    return launch_job
