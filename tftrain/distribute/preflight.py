@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tftrain.distribute import data_shares, fingerprints, notice_board
+from tftrain.distribute import data_shares, fingerprints, notice_board, roles
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.data_shares import Share
 from tftrain.errors import PeerUnreachable, PreflightError
@@ -54,6 +54,7 @@ def check(
         PreflightError: Names the worker that differs, or has no data, and the difference.
         PeerUnreachable: Names the workers that did not come to the check in time.
     """
+    strategy = roles.between_workers(strategy)
     cluster = getattr(strategy, "_tftrain_cluster", None)
     if cluster is None or not cluster.peers:
         return

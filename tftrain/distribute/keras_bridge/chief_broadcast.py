@@ -13,12 +13,6 @@ import numpy as np
 from tftrain.keras_api import tf
 
 
-def is_needed(strategy: Any) -> bool:
-    """Whether there is anyone else to tell."""
-    several = getattr(strategy.extended, "_in_multi_worker_mode", None)
-    return several is not None and several()
-
-
 def integers(strategy: Any, values: Sequence[int], length: int) -> list[int]:
     """The chief's `length` integers, in every worker."""
     mine = np.zeros(length, np.int64)

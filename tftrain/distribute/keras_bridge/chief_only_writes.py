@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.keras_api import keras, tf
 
@@ -48,8 +49,7 @@ def install() -> None:
 def is_writer(model: Any) -> bool:
     """Whether this process is the one whose files of this model are kept."""
     strategy = getattr(model, "_distribute_strategy", None) or tf.distribute.get_strategy()
-    several = getattr(strategy.extended, "_in_multi_worker_mode", None)
-    return several is None or not several() or strategy.extended.should_checkpoint
+    return roles.is_writer(strategy)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge import backup_file, chief_broadcast, chief_only_writes
 from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.distribute.keras_bridge.wrapping import wrap
@@ -67,9 +68,8 @@ def _restore(original: Callable[..., Any], callback: Any, logs: Any = None) -> N
         original(callback, logs)  # with its own fallback to the previous backup
         backup = backup_file.read(callback)
         _restore_seeds(model, backup)
-    strategy = model.distribute_strategy
-    if chief_broadcast.is_needed(strategy):
-        backup = _share(backup, model, strategy)
+    if roles.is_multi_worker(model.distribute_strategy):
+        backup = _share(backup, model, roles.between_workers(model.distribute_strategy))
     callback._tftrain_position = (0, 0)
     if backup is None:
         return
