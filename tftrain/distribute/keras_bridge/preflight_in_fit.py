@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tftrain.distribute import preflight
+from tftrain.distribute import preflight, roles
 from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.keras_api import keras
 
@@ -36,12 +36,17 @@ def _check_first(
     # evaluate builds too, and validation calls it inside fit: once a fit is enough.
     if iterator is not None and not getattr(model, "_tftrain_checked", True):
         model._tftrain_checked = True
-        adapter = iterator.data_adapter
-        preflight.check(
-            model.distribute_strategy,
-            model,
-            getattr(adapter, "_dataset", None),
-            element_spec=iterator._distributed_dataset.element_spec,
-            examples=getattr(adapter, "_num_samples", None),
-        )
+        if roles.is_multi_worker(model.distribute_strategy):
+            _check(model, iterator)
     return original(model, iterator=iterator, data_batch=data_batch)
+
+
+def _check(model: Any, iterator: Any) -> None:
+    adapter = iterator.data_adapter
+    preflight.check(
+        model.distribute_strategy,
+        model,
+        getattr(adapter, "_dataset", None),
+        element_spec=getattr(iterator._distributed_dataset, "element_spec", None),
+        examples=getattr(adapter, "_num_samples", None),
+    )
