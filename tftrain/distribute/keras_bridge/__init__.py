@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 def install() -> None:
-    """Activates every repair; a second call changes nothing."""
+    """Activates every repair; a second call changes nothing.
+
+    These wrap what they find, so repairs that replace functions of Keras come before them.
+    """
     from tftrain.distribute.keras_bridge import (
         chief_only_writes,
         exact_resume,
