@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tftrain import (  # noqa: F401
         data,
+        distribute,
         errors,
         evaluate,
         export,
@@ -28,7 +29,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("data", "errors", "evaluate", "export", "models", "optim", "report", "training")
+_SUBPACKAGES = (
+    "data",
+    "distribute",
+    "errors",
+    "evaluate",
+    "export",
+    "models",
+    "optim",
+    "report",
+    "training",
+)
 
 __all__ = ["__version__", *_SUBPACKAGES]
 

@@ -12,7 +12,7 @@ Example:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class TftrainError(Exception):
@@ -64,6 +64,53 @@ class ExportError(BadInput):
 
 class BackendError(BadInput):
     """Keras runs, or was told to run, on a backend other than TensorFlow, or is too old."""
+
+
+class ClusterError(ConfigError):
+    """What describes a cluster (TF_CONFIG, Slurm, Kubernetes) is incomplete or contradictory."""
+
+
+class StrategyError(BadInput):
+    """A strategy cannot be made, or used, the way it was asked for."""
+
+
+class PeerUnreachable(TftrainError):
+    """A worker of the cluster did not answer within the time limit.
+
+    Attributes:
+        missing: The tasks that did not answer, as `worker 1 at host:port`.
+    """
+
+    def __init__(self, missing: Iterable[str], seconds: float) -> None:
+        self.missing = tuple(missing)
+        super().__init__(
+            f"no answer within {seconds:g} s from {', '.join(self.missing)}: check that the task "
+            "is running, that its address is right and that no firewall closes the port"
+        )
+
+
+class PeerLost(TftrainError):
+    """A worker that had taken part stopped answering in mid-training.
+
+    Attributes:
+        lost: `host:port` of the lost workers by name.
+    """
+
+    def __init__(self, lost: Mapping[str, str], here: str) -> None:
+        self.lost = dict(lost)
+        names = ", ".join(f"{name} at {address}" for name, address in lost.items())
+        super().__init__(
+            f"{here} lost {names}: it died or its network failed, see its log; start the job "
+            "again, it continues from its last checkpoint if it writes one (BackupAndRestore)"
+        )
+
+
+class PreflightError(TftrainError):
+    """The workers of a job do not agree, or one of them has nothing to train on."""
+
+
+class LaunchError(BadInput):
+    """A command cannot be launched as asked."""
 
 
 def suggestion(received: str, known: Iterable[str]) -> str:

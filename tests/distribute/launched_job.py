@@ -1,0 +1,45 @@
+"""Runs a script as a job of real processes, with a hard time limit."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+JOBS = Path(__file__).parent / "jobs"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass
+class Result:
+    status: int
+    output: str
+
+    def lines_of(self, task):
+        return [
+            line.split(" | ", 1)[1] for line in self.output.splitlines() if line.startswith(task)
+        ]
+
+
+def launch_job(script, *arguments, workers=2, limit=120, grace=2, max_restarts=0, **environ):
+    """Launches tests/distribute/jobs/SCRIPT in every worker and waits for the job's end."""
+    main = "import sys; from tftrain.cli import launch; sys.exit(launch.main(sys.argv))"
+    command = [sys.executable, "-c", main, f"--workers={workers}", f"--grace={grace}"]
+    command += [f"--max_restarts={max_restarts}", "--"]
+    command += [sys.executable, str(JOBS / script), *map(str, arguments)]
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, **environ},
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)  # the launcher ends its tasks
+            output, _ = process.communicate(timeout=30)
+            raise AssertionError(f"the job did not end within {limit} s:\n{output}") from None
+    return Result(process.returncode, output)
