@@ -23,6 +23,7 @@ from tftrain.keras_api import tf
 
 AHEAD = 4  # steps under way for each worker: one runs, the others hide the round trip
 LOOK_EVERY = 2.0  # seconds without a finished step before the tasks are asked for signs of life
+STOP_LIMIT = 2.0  # seconds for the coordinator's threads to end
 WORKERS_LIMIT = 120.0  # seconds without any worker before giving up
 
 Receive = Callable[[Any], None]
@@ -72,11 +73,15 @@ class Dispatcher:
             ServerLost: A parameter server no longer answers.
             WorkersLost: No worker has answered for the time limit.
         """
-        self.wait_until(lambda: self._under_way < self._limit)
+        self._wait_to_send(lambda: self._under_way < self._limit)
         try:
             result = self.coordinator.schedule(function, args=args)
         except Exception as error:
-            raise self.explain(error) from error
+            explained = self.explain(error)
+            if explained is error:
+                self._clear()
+                raise
+            raise explained from error
         with self._changed:
             self._under_way += 1
         self._waiting.put((result, receive))
@@ -87,7 +92,7 @@ class Dispatcher:
         Raises:
             ServerLost, WorkersLost: As `schedule`.
         """
-        self.wait_until(lambda: self._under_way == 0)
+        self._wait_to_send(lambda: self._under_way == 0)
 
     def explain(self, error: BaseException) -> BaseException:
         """Returns `ServerLost` if that is why `error` happened, and `error` itself otherwise."""
@@ -105,24 +110,31 @@ class Dispatcher:
     def wait_until(self, reached: Callable[[], bool]) -> None:
         """Blocks until `reached()`, looking for signs of life while nothing finishes.
 
+        A failed step's error is raised here and again by the next `schedule` or `join`: who
+        only looks at a value may swallow it, as Keras does when it turns logs into floats.
+
         Raises:
             ServerLost, WorkersLost: As `schedule`.
         """
         alive = time.monotonic()
         with self._changed:
-            while not reached() and self._failure is None:
+            while not reached() and self._failure is None and self._under_way:
                 before = self._finished
                 self._changed.wait(LOOK_EVERY)
-                if self._finished == before and not reached():
-                    alive = self._look(alive)
-                else:
-                    alive = time.monotonic()
+                idle = self._finished == before and not reached()
+                alive = self._look(alive) if idle else time.monotonic()
             failure = self._failure
         if failure is not None:
-            explained = self.explain(failure)
-            if explained is failure:
-                self._clear()
-            raise explained from failure
+            raise self.explain(failure) from failure
+
+    def _wait_to_send(self, reached: Callable[[], bool]) -> None:
+        try:
+            self.wait_until(reached)
+        except (ServerLost, WorkersLost):
+            raise
+        except Exception:
+            self._clear()
+            raise
 
     def _look(self, alive: float) -> float:
         """Asks every task for a sign of life; returns when a worker was last known to answer."""
@@ -143,8 +155,10 @@ class Dispatcher:
         """Lets what is under way end after a step's own error: a later call starts clean."""
         with contextlib.suppress(Exception):
             self.coordinator.join()  # raises the same error again, and forgets it
+        alive = time.monotonic()
         with self._changed:
-            self._changed.wait_for(lambda: self._under_way == 0)
+            while not self._changed.wait_for(lambda: self._under_way == 0, LOOK_EVERY):
+                alive = self._look(alive)
             self._failure = None
 
     def _collect(self) -> None:
@@ -173,8 +187,11 @@ class Dispatcher:
                 time.sleep(0.1)
 
     def _stop(self) -> None:
-        # Left to the interpreter's end, its threads would meet a half-dismantled runtime.
-        self.coordinator._cluster.stop()
+        # Left to the interpreter's end, the coordinator's threads would meet a half-dismantled
+        # runtime. While a worker is lost, one of them holds, for ever, a lock that stopping needs.
+        stop = threading.Thread(target=self.coordinator._cluster.stop, daemon=True)
+        stop.start()
+        stop.join(STOP_LIMIT)
 
 
 def _gone() -> tuple[type[Exception], ...]:
