@@ -27,8 +27,15 @@ def free_ports(count: int) -> list[int]:
 class ClusterProcesses:
     """One process a task, each in its own process group, each with its log file."""
 
-    def __init__(self, script: Path, folder: Path, **tasks: int) -> None:
+    def __init__(
+        self,
+        script: Path,
+        folder: Path,
+        environment: dict[str, str] | None = None,
+        **tasks: int,
+    ) -> None:
         self.script, self.folder = script, folder
+        self.environment = environment or {}
         self.control = folder / "control"
         self.control.mkdir(parents=True)
         ports = iter(free_ports(sum(tasks.values())))
@@ -53,6 +60,7 @@ class ClusterProcesses:
         task = {"cluster": self.cluster, "task": {"type": job, "index": index}}
         environment = {
             **os.environ,
+            **self.environment,
             "TF_CONFIG": json.dumps(task),
             "TFTRAIN_TEST_FOLDER": str(self.folder),
             "CUDA_VISIBLE_DEVICES": "",

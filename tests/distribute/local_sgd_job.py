@@ -11,9 +11,7 @@ from tftrain.errors import BadInput, UnsupportedUnderStrategy
 from tftrain.keras_api import keras, tf
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(193, 8)).astype(
-    "float32"
-)  # last batch of 16: none for worker 1
+X = RNG.normal(size=(193, 8)).astype("float32")  # last batch of 16: none for worker 1
 Y = X[:, :3].argmax(1)
 RESULT: dict = {}
 
@@ -31,7 +29,11 @@ def classifier(optimizer, strategy=None, normalize=False, **settings):
             ]
         )
         settings = {"metrics": ["accuracy"], "jit_compile": False, **settings}
-        model.compile(optimizer, "sparse_categorical_crossentropy", **settings)
+        model.compile(
+            optimizer() if callable(optimizer) else optimizer,
+            "sparse_categorical_crossentropy",
+            **settings,
+        )
     return model
 
 
@@ -55,7 +57,9 @@ def every_step(communicator):
     strategy = local_sgd.strategy(communicator, sync_every=1)
     fit = {"epochs": 3, "batch_size": 16, "shuffle": False, "verbose": 0}
     fit["validation_data"] = (X[:77], Y[:77])
-    model, alone = (classifier(keras.optimizers.SGD(0.1), scope) for scope in (strategy, None))
+    model, alone = (
+        classifier(lambda: keras.optimizers.SGD(0.1), scope) for scope in (strategy, None)
+    )
     together, apart = model.fit(X, Y, **fit), alone.fit(X, Y, **fit)
     return {
         "difference": difference(model, alone),

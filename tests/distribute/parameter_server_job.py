@@ -50,7 +50,7 @@ def row_counter(strategy, optimizer=None, **compile_settings):
             [keras.Input((96,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
         )
         model.compile(
-            optimizer or keras.optimizers.SGD(1.0),
+            optimizer() if optimizer else keras.optimizers.SGD(1.0),
             loss=lambda y, p: keras.ops.sum(p) / keras.ops.cast(keras.ops.shape(p)[0], "float32"),
             **compile_settings,
         )
@@ -151,9 +151,9 @@ def counts(strategy):
 def updates(strategy):
     """Clipping and decay, each on single batches, where the outcome is known in closed form."""
     rows, targets = np.eye(96, dtype="float32"), np.zeros((96, 1), "float32")
-    clipped = row_counter(strategy, keras.optimizers.SGD(1.0, global_clipnorm=0.01))
+    clipped = row_counter(strategy, lambda: keras.optimizers.SGD(1.0, global_clipnorm=0.01))
     clipped.train_on_batch(rows, targets)
-    decayed = row_counter(strategy, keras.optimizers.SGD(0.5, weight_decay=0.1))
+    decayed = row_counter(strategy, lambda: keras.optimizers.SGD(0.5, weight_decay=0.1))
     decayed.set_weights([np.ones((96, 1), "float32")])
     for _ in range(3):
         decayed.train_on_batch(0 * rows, targets)
@@ -229,6 +229,72 @@ class AtBatch(keras.callbacks.Callback):
             self.at = time.monotonic()
 
 
+class AtEpoch(AtBatch):
+    """Asks for it in the middle of one epoch."""
+
+    def __init__(self, epoch, job, index):
+        super().__init__(job, index)
+        self.epoch, self.now = epoch, False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch == self.epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.now:
+            super().on_train_batch_begin(batch, logs)
+
+
+def backup():
+    folder = Path(os.environ["TFTRAIN_TEST_FOLDER"]).parent / "backup"
+    return keras.callbacks.BackupAndRestore(folder)
+
+
+def resumes(strategy):
+    """In a second job: goes on where the one whose server was lost had its last checkpoint."""
+    model = classifier(strategy=strategy)
+    history = model.fit(X, Y, epochs=5, verbose=0, callbacks=[backup()])
+    return {"epochs": history.epoch, "iterations": int(model.optimizer.iterations.numpy())}
+
+
+def mixed_precision(strategy):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    model = classifier(strategy=strategy)
+    keras.mixed_precision.set_global_policy("float32")
+    history = model.fit(X, Y, epochs=2, verbose=0).history
+    return {"loss": history["loss"], "optimizer": type(model.optimizer).__name__}
+
+
+def several_inputs(strategy):
+    with strategy.scope():
+        inputs = {"a": keras.Input((4,), name="a"), "b": keras.Input((3,), name="b")}
+        hidden = keras.layers.Concatenate()(list(inputs.values()))
+        outputs = {
+            name: keras.layers.Dense(n, name=name)(hidden) for name, n in (("p", 1), ("q", 2))
+        }
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", loss={"p": "mse", "q": "mse"}, metrics={"p": ["mae"]})
+    x = {"a": X[:, :4], "b": X[:, :3]}
+    y = {"p": X[:, :1], "q": X[:, :2]}
+    model.fit(x, y, sample_weight={"p": X[:, 0] ** 2, "q": X[:, 1] ** 2}, verbose=0)
+    found, here = model.predict(x, batch_size=100, verbose=0), model(x)
+    return max(float(np.abs(found[name] - here[name].numpy()).max()) for name in "pq")
+
+
+def embeddings(strategy):
+    """Sparse gradients, a mask, a recurrent layer, clipping and moving averages, built in fit."""
+    with strategy.scope():
+        model = keras.Sequential(
+            [keras.layers.Embedding(50, 4, mask_zero=True), keras.layers.LSTM(4),
+             keras.layers.Dense(CLASSES, activation="softmax")]
+        )  # fmt: skip
+        model.compile(
+            keras.optimizers.AdamW(0.01, clipnorm=1.0, use_ema=True),
+            loss="sparse_categorical_crossentropy",
+        )
+    tokens = np.clip(X * 10 + 25, 0, 49).astype("int32")
+    return model.fit(tokens, Y, epochs=4, verbose=0, class_weight={0: 1, 1: 1, 2: 1}).history
+
+
 def survives(strategy, index):
     with strategy.scope():
         model = TwiceCounted()
@@ -239,9 +305,9 @@ def survives(strategy, index):
 
 def loses_a_server(strategy):
     model = classifier(strategy=strategy)
-    kill = AtBatch("ps", 0)
+    kill = AtEpoch(3, "ps", 0)
     try:
-        model.fit(X, Y, epochs=50, verbose=0, callbacks=[kill])
+        model.fit(X, Y, epochs=5, verbose=0, callbacks=[backup(), kill])
     except ServerLost as error:
         return {"message": str(error), "seconds": time.monotonic() - kill.at}
 
@@ -258,10 +324,15 @@ def worker_answers(strategy, index):
 
 def main():
     strategy = parameter_server.strategy(grace=3)  # servers and workers never pass this line
+    if os.environ.get("TFTRAIN_TEST_CHECK") == "resumes":
+        keras_bridge.install()
+        RESULT["resumed"] = resumes(strategy)
+        return
     RESULT["canary"] = canary(strategy)
     keras_bridge.install()
     for check in (
-        placement, trains, measures, counts, updates, custom, refusals, recovers_from_a_bad_batch
+        placement, trains, measures, counts, updates, custom, mixed_precision, several_inputs,
+        embeddings, refusals, recovers_from_a_bad_batch,
     ):  # fmt: skip
         RESULT[check.__name__] = check(strategy)
     RESULT["worker_killed"] = survives(strategy, 1)

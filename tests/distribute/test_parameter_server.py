@@ -17,13 +17,25 @@ LIMIT = 240  # seconds; it takes about 30 on two idle cores
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ps") / "job"
+    parent = tmp_path_factory.mktemp("ps")
+    folder = parent / "job"
     with ClusterProcesses(JOB, folder, chief=1, worker=2, ps=2) as cluster:
         status = cluster.attend(("chief", 0), LIMIT)
         assert status == 0, cluster.tail("chief", 0)
         found = json.loads((folder / "result.json").read_text())
+        found["folder"] = parent
         found["statuses"] = cluster.statuses(30)
     return found
+
+
+@pytest.fixture(scope="module")
+def resumed(job):
+    """A second job, which finds the first one's checkpoint."""
+    folder = job["folder"] / "again"
+    environment = {"TFTRAIN_TEST_CHECK": "resumes"}
+    with ClusterProcesses(JOB, folder, environment, chief=1, worker=1, ps=1) as cluster:
+        assert cluster.attend(("chief", 0), LIMIT) == 0, cluster.tail("chief", 0)
+    return json.loads((folder / "result.json").read_text())["resumed"]
 
 
 def test_unrepaired_keras_cannot_fit_under_parameter_servers(job):
@@ -90,6 +102,19 @@ def test_custom_train_step_and_metric(job):
     assert job["custom"]["answer"] == [42.0, 42.0]
 
 
+def test_mixed_precision_with_loss_scaling_learns(job):
+    assert job["mixed_precision"]["optimizer"] == "LossScaleOptimizer"
+    assert job["mixed_precision"]["loss"][1] < job["mixed_precision"]["loss"][0]
+
+
+def test_several_inputs_and_outputs(job):
+    assert job["several_inputs"] < 1e-6
+
+
+def test_sparse_gradients_and_a_model_built_in_fit(job):
+    assert job["embeddings"]["loss"][-1] < job["embeddings"]["loss"][0]
+
+
 @pytest.mark.parametrize(
     ("setting", "word"),
     [
@@ -120,6 +145,11 @@ def test_killed_server_ends_fit_naming_it_within_the_limit(job):
     assert "/job:ps/task:0 (127.0.0.1:" in job["server_killed"]["message"]
     assert "BackupAndRestore" in job["server_killed"]["message"]
     assert job["server_killed"]["seconds"] < 20
+
+
+def test_job_started_again_resumes_from_the_last_checkpoint(resumed):
+    assert resumed["epochs"] == [3, 4]
+    assert resumed["iterations"] == 5 * 21
 
 
 def test_surviving_servers_and_workers_end_cleanly_with_the_coordinator(job):

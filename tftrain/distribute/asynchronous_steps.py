@@ -15,6 +15,7 @@ from typing import Any
 
 from tftrain.distribute.dispatcher import Dispatcher
 from tftrain.distribute.lazy_values import LazyValue
+from tftrain.distribute.packing import Packing
 from tftrain.distribute.step_metrics import Tally, unique, within_step
 from tftrain.keras_api import keras, tf
 
@@ -66,6 +67,7 @@ class MeasuredSteps:
         self._model = model
         self._dispatcher = dispatcher
         self._tally = Tally(unique(model.metrics_variables))
+        self._packing = Packing()
         self._lock = threading.Lock()
         self._logs: dict[str, Any] | None = None  # of the newest finished step
         self._keys: tuple[str, ...] = ()
@@ -118,19 +120,23 @@ class MeasuredSteps:
                 logs = strategy.run(step, args=(batch,))
                 return logs, [value.read_value() for value in state]
 
-        def execution(batches: tuple[Any, ...]) -> tuple[dict[str, Any], list[Any]]:
+        def execution(batches: tuple[Any, ...]) -> tuple[Any, list[Any]]:
             results = [one_batch(batch) for batch in batches]
             logs = results[-1][0]
             self._keys = tuple(logs)
-            return logs, [state for _, state in results]
+            shares = zip(*(state for _, state in results), strict=True)
+            states = [
+                tf.add_n(share) if variable.aggregation == "sum" else share[-1]
+                for variable, share in zip(variables, shares, strict=True)
+            ]
+            return self._packing.pack(logs, states)
 
         return execution
 
-    def _receive(self, result: tuple[dict[str, Any], list[Any]]) -> None:
-        logs, states = result
+    def _receive(self, result: tuple[Any, list[Any]]) -> None:
+        logs, state = self._packing.unpack(result)
         with self._lock:
-            for state in states:
-                self._tally.add(state)
+            self._tally.add(state)
             self._logs = logs
 
     def _running(self) -> dict[str, Any]:

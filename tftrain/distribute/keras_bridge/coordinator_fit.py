@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tftrain.distribute.asynchronous_steps import Feed, MeasuredSteps, PredictSteps
 from tftrain.distribute.parameter_server import dispatcher, is_parameter_server
 from tftrain.errors import UnsupportedUnderStrategy
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import tf
 
 _installed = False
 
@@ -35,12 +36,13 @@ def install() -> None:
         return
     _installed = True
     from keras.src.backend.tensorflow import trainer
+    from keras.src.trainers.trainer import Trainer
 
     _read_on_coordinator(trainer.TFEpochIterator, trainer.EpochIterator)
     _send_steps(trainer.TensorFlowTrainer)
     for name in ("fit", "evaluate", "predict"):
         _explain_lost_servers(trainer.TensorFlowTrainer, name)
-    _refuse_jit(keras.Model)
+    _refuse_jit(Trainer)
 
 
 def _read_on_coordinator(iterator_class: Any, base: Any) -> None:
@@ -130,18 +132,22 @@ def _refuse(model: Any) -> None:
         raise UnsupportedUnderStrategy(f"parameter servers do not support {problem}")
 
 
-def _refuse_jit(model_class: Any) -> None:
-    original = model_class.compile
+def _refuse_jit(trainer_class: Any) -> None:
+    original = trainer_class.compile
+    signature = inspect.signature(original)
 
     @functools.wraps(original)
     def compile(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_parameter_server(self.distribute_strategy):
-            if kwargs.get("jit_compile", "auto") is True:
-                raise UnsupportedUnderStrategy(
-                    "received jit_compile=True, but XLA cannot compile a step whose variables are "
-                    "on other machines; leave jit_compile out under parameter servers"
-                )
-            kwargs["jit_compile"] = False
-        return original(self, *args, **kwargs)
+        # A model under no strategy has no such attribute before Keras gave it one.
+        if not is_parameter_server(getattr(self, "_distribute_strategy", None)):
+            return original(self, *args, **kwargs)
+        given = signature.bind(self, *args, **kwargs)
+        if given.arguments.get("jit_compile", "auto") is True:
+            raise UnsupportedUnderStrategy(
+                "received jit_compile=True, but XLA cannot compile a step whose variables are "
+                "on other machines; leave jit_compile out under parameter servers"
+            )
+        given.arguments["jit_compile"] = False
+        return original(*given.args, **given.kwargs)
 
-    model_class.compile = compile
+    trainer_class.compile = compile
