@@ -28,7 +28,7 @@ def classifier(optimizer, strategy=None, normalize=False, **settings):
                 keras.layers.Dense(3, activation="softmax"),
             ]
         )
-        settings = {"metrics": ["accuracy"], "jit_compile": False, **settings}
+        settings = {"metrics": ["accuracy"], **settings}
         model.compile(
             optimizer() if callable(optimizer) else optimizer,
             "sparse_categorical_crossentropy",
@@ -99,7 +99,7 @@ def uses_of_rows(communicator):
         model = keras.Sequential(
             [keras.Input((96,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
         )
-        model.compile(keras.optimizers.SGD(1.0), lambda y, p: keras.ops.sum(p), jit_compile=False)
+        model.compile(keras.optimizers.SGD(1.0), lambda y, p: keras.ops.sum(p))
     model.fit(np.eye(96, dtype="f4"), np.zeros((96, 1), "f4"), batch_size=16, epochs=2, verbose=0)
     uses = -2 * model.get_weights()[0]  # each worker moved by 1, and the mean halves it
     return [float(uses.min()), float(uses.max())]

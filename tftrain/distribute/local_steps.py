@@ -93,8 +93,7 @@ class LocalSteps:
         if used:
             self._logs = self._function(iter(used))
         if self._trains:
-            for _ in range(len(batches) - len(used)):
-                self._model.optimizer.iterations.assign_add(1)
+            self._count_steps(len(batches) - len(used))
             self._drawn += len(batches)
             self._rows += sum(map(_count, used))
             if self._drawn >= self._strategy.sync_every:
@@ -109,6 +108,13 @@ class LocalSteps:
         if variables:
             for variable, total in zip(variables, self._strategy.sum(variables), strict=True):
                 variable.assign(tf.cast(total, variable.dtype))
+
+    def _count_steps(self, steps: int) -> None:
+        """Counts steps not taken for want of rows, so that schedules agree on all workers."""
+        if steps:
+            optimizer = self._model.optimizer
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            inner._iterations.assign_add(steps)
 
     def _begin(self, feed: LocalFeed) -> None:
         """Begins a `fit` or `evaluate`: all workers start from the first worker's parameters."""

@@ -119,9 +119,10 @@ def _explain_lost_servers(trainer_class: Any, name: str) -> None:
 def _refuse(model: Any) -> None:
     """Refuses what would be silently wrong, or cannot run, when each worker updates by itself."""
     problem = None
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if model.run_eagerly:
         problem = "run_eagerly=True: workers run traced functions only; compile without it"
-    elif getattr(model.optimizer, "gradient_accumulation_steps", None):
+    elif getattr(optimizer, "gradient_accumulation_steps", None):
         problem = (
             "gradient_accumulation_steps: workers would add to and clear the same accumulators at "
             "the same time; use a larger batch, or the 'multiworker' strategy"
