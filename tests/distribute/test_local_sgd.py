@@ -9,7 +9,7 @@ import pytest
 from cluster_processes import ClusterProcesses
 
 JOB = Path(__file__).parent / "local_sgd_job.py"
-LIMIT = 180  # seconds; it takes about 20 on two idle cores
+LIMIT = 180  # seconds for a machine with much else to do
 
 
 @pytest.fixture(scope="module")

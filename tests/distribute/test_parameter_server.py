@@ -12,7 +12,7 @@ from tftrain.distribute import parameter_server
 from tftrain.errors import ConfigError
 
 JOB = Path(__file__).parent / "parameter_server_job.py"
-LIMIT = 400  # seconds; it takes about 45 on two idle cores
+LIMIT = 400  # seconds for a machine with much else to do
 
 
 @pytest.fixture(scope="module")
