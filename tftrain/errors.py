@@ -117,3 +117,47 @@ def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)
     return f" did you mean {nearest[0]!r}?" if nearest else ""
+
+
+class UnsupportedUnderStrategy(BadInput):
+    """A setting that has no right meaning under the chosen distribution strategy."""
+
+
+class ServerLost(TftrainError):
+    """A parameter server is gone, and the variables it held with it.
+
+    Attributes:
+        tasks: The lost tasks, such as `("/job:ps/task:0 (10.0.0.7:2222)",)`.
+    """
+
+    def __init__(self, tasks: Iterable[str]) -> None:
+        self.tasks = tuple(tasks)
+        super().__init__(
+            f"lost parameter server {', '.join(self.tasks)}: the variables it held are gone and "
+            "training cannot go on. Start the whole job again; with keras.callbacks."
+            "BackupAndRestore, or model.load_weights on the last checkpoint before fit, it "
+            "resumes from the last checkpoint instead of the beginning"
+        )
+
+
+class WorkersLost(TftrainError):
+    """No worker has been reachable for a whole time limit, so no step can run."""
+
+    def __init__(self, tasks: Iterable[str], seconds: float) -> None:
+        self.tasks = tuple(tasks)
+        super().__init__(
+            f"no worker could be reached for {seconds:.0f} s ({', '.join(self.tasks)}); expected "
+            "at least one. Restart a worker at its address, or start the whole job again from its "
+            "last checkpoint"
+        )
+
+
+class CoordinatorMissing(TftrainError):
+    """A server or worker was started, but its job's coordinator never appeared."""
+
+    def __init__(self, task: str, address: str, seconds: float) -> None:
+        super().__init__(
+            f"{task} waited {seconds:.0f} s for the coordinator at {address}, and nothing answered "
+            "there. Start the same script as task 'chief' at that address, or correct it in "
+            "TF_CONFIG"
+        )
