@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = ("data", "errors", "evaluate", "export", "models", "optim", "report", "training")
 
-__all__ = ["__version__", *_SUBPACKAGES]  # noqa: PLE0604
+__all__ = ["__version__", *_SUBPACKAGES]
 
 
 def __getattr__(name: str) -> Any:

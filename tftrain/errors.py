@@ -65,6 +65,10 @@ class BackendError(BadInput):
     """Keras runs, or was told to run, on a backend other than TensorFlow, or is too old."""
 
 
+class DistributionError(BadInput):
+    """Data, a model or an option cannot be used under the chosen distribution strategy."""
+
+
 def _suggestion(received: str, known: list[str]) -> str:
     nearest = difflib.get_close_matches(str(received), known, n=1)
     return f" did you mean {nearest[0]!r}?" if nearest else ""

@@ -1,0 +1,38 @@
+"""Epochs over global batches, each row used once, under a replicated strategy.
+
+Symptom: workers given the same arrays or datasets train on differently shuffled copies, uneven
+last batches reach some replicas only, and `fit` asks for one batch after another with a
+collective to see whether there is one.
+Cause: `TFEpochIterator` hands the dataset to `experimental_distribute_dataset` as it is.
+Upstream: keras#20329, tensorflow#56513. Versions: Keras 3.0 up to 3.15.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tftrain.distribute.keras_bridge import shared_randomness
+from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
+from tftrain.distribute.keras_bridge.replication import is_multi_worker, is_replicated
+
+
+def install() -> None:
+    """Makes `fit`, `evaluate` and `predict` read `GlobalBatches` under a replicated strategy."""
+    from keras.src.backend.tensorflow.trainer import TFEpochIterator
+    from keras.src.trainers.epoch_iterator import EpochIterator
+
+    single = TFEpochIterator.__init__
+
+    def __init__(self: Any, distribute_strategy: Any = None, *args: Any, **kwargs: Any) -> None:
+        if not is_replicated(distribute_strategy):
+            single(self, distribute_strategy, *args, **kwargs)
+            return
+        if is_multi_worker(distribute_strategy):
+            shared_randomness.adopt_from_first_worker(distribute_strategy)
+        EpochIterator.__init__(self, *args, **kwargs)
+        self._distribute_strategy = distribute_strategy
+        self._distributed_dataset = GlobalBatches(
+            self.data_adapter.get_tf_dataset(), distribute_strategy, self.data_adapter.num_batches
+        )
+
+    TFEpochIterator.__init__ = __init__
