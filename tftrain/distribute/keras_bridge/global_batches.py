@@ -13,12 +13,24 @@ step of any number of replicas sees the very batch that one process would see.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from tftrain.distribute.keras_bridge.replication import is_multi_worker, sum_over_replicas
 from tftrain.distribute.keras_bridge.splitting import split_for_replicas
 from tftrain.errors import DistributionError
 from tftrain.keras_api import tf
+
+
+class Layout(NamedTuple):
+    """How an element of a `BatchIterator` holds the batch.
+
+    Attributes:
+        split: Whether it holds `(slice, rows)` pairs, or is distributed by TensorFlow.
+        may_copy: Whether the batch can have fewer rows than there are replicas.
+    """
+
+    split: bool
+    may_copy: bool
 
 
 class GlobalBatches:
@@ -35,8 +47,9 @@ class GlobalBatches:
         self.strategy = strategy
         self.batches = batches
         self.element_spec = dataset.element_spec
-        self._split = isinstance(dataset, tf.data.Dataset) and not _sharded_by_user(dataset)
-        if self._split:
+        split = isinstance(dataset, tf.data.Dataset) and not _sharded_by_user(dataset)
+        self.layout = Layout(split, split and _may_be_small(dataset, strategy))
+        if split:
             self.endless = int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
             self._batches = _split_dataset(dataset, strategy)
         else:
@@ -59,7 +72,7 @@ class BatchIterator:
     def __init__(self, source: Any, batches: GlobalBatches, counted: bool) -> None:
         self.source = source
         self.strategy = batches.strategy
-        self.split = batches._split
+        self.layout = batches.layout
         self.counted = counted
         self._left = None if batches.endless else batches.batches
 
@@ -83,9 +96,9 @@ class BatchIterator:
     def __next__(self) -> ReplicaBatch:
         if self.counted:
             self.take(1)
-        elif self.split and is_multi_worker(self.strategy):
-            return ReplicaBatch(self._next_on_all_workers(), True)
-        return ReplicaBatch(next(self.source), self.split)
+        elif self.layout.split and is_multi_worker(self.strategy):
+            return ReplicaBatch(self._next_on_all_workers(), self.layout)
+        return ReplicaBatch(next(self.source), self.layout)
 
     def _next_on_all_workers(self) -> Any:
         element = next(self.source, None)
@@ -107,20 +120,25 @@ class ReplicaBatch:
 
     Attributes:
         element: What a `BatchIterator` yields.
-        split: Whether it holds `(slice, rows)` pairs, or is distributed by TensorFlow.
+        layout: How it holds the batch.
     """
 
-    def __init__(self, element: Any, split: bool) -> None:
+    def __init__(self, element: Any, layout: Layout) -> None:
         self.element = element
-        self.split = split
+        self.layout = layout
 
 
-def per_replica(element: Any, split: bool, strategy: Any) -> tuple[Any, Any]:
+def split_batch(batch: Any, strategy: Any) -> ReplicaBatch:
+    """Cuts one global batch of arrays or tensors, the same on every worker."""
+    return ReplicaBatch(split_for_replicas(batch, strategy), Layout(split=True, may_copy=True))
+
+
+def per_replica(element: Any, layout: Layout, strategy: Any) -> tuple[Any, Any]:
     """Turns an element into the arguments of a step in `strategy.run`: data, and all its rows.
 
     The rows are None where only TensorFlow knows how the data were distributed.
     """
-    if not split:
+    if not layout.split:
         return element, None
     slices = [data for data, _ in element]
     if len(slices) == 1:
@@ -130,6 +148,12 @@ def per_replica(element: Any, split: bool, strategy: Any) -> tuple[Any, Any]:
         lambda context: slices[context.replica_id_in_sync_group % len(slices)]
     )
     return data, rows
+
+
+def _may_be_small(dataset: Any, strategy: Any) -> bool:
+    rows = [getattr(spec, "shape", [None])[:1] for spec in tf.nest.flatten(dataset.element_spec)]
+    known = [int(first[0]) for first in rows if len(first) and first[0] is not None]
+    return not known or known[0] < strategy.num_replicas_in_sync
 
 
 def _split_dataset(dataset: Any, strategy: Any) -> Any:

@@ -83,11 +83,11 @@ def _reduced(single: Callable[..., Any]) -> Callable[..., Any]:
         if values.shape.rank == 0:
             return as_row_mean(values, share)
         if reduction == "sum":
-            return as_part_of_sum(tf.reduce_sum(values), share)
+            return as_part_of_sum(share.part(tf.reduce_sum(values)), share)
         if reduction == "mean_with_sample_weight" and sample_weight is not None:
-            weight = tf.reduce_sum(tf.cast(sample_weight, values.dtype))
+            weight = share.part(tf.reduce_sum(tf.cast(sample_weight, values.dtype)))
             (all_weight,) = sum_over_replicas([tf.stop_gradient(weight)])
-            part = tf.math.divide_no_nan(tf.reduce_sum(values), all_weight)
+            part = tf.math.divide_no_nan(share.part(tf.reduce_sum(values)), all_weight)
             return as_part_of_sum(part, share)
         return single(values, sample_weight, reduction)
 

@@ -21,35 +21,53 @@ class RowShare:
 
     Attributes:
         rows: Rows this replica holds, an int where the shape is static, else an int64 scalar.
-        fraction: `rows` divided by the rows of all replicas, a float32 scalar.
+        fraction: What the replica's mean weighs in the global mean, a float32 scalar. A replica
+            with a copy of a batch weighs nothing, so that no gradient is counted in parts: Keras
+            optimizers square gradients of embeddings row by row.
+        is_copy: Whether the replica holds a copy of a batch that another replica counts, a bool
+            scalar, or None where that cannot be.
         may_be_empty: Whether the replica can hold no row at all.
     """
 
-    def __init__(self, rows: Any, all_rows: Any | None) -> None:
+    def __init__(self, rows: Any, all_rows: Any | None, may_copy: bool) -> None:
+        self.rows = rows
+        self.may_be_empty = all_rows is None and not (isinstance(rows, int) and rows > 0)
+        self.is_copy = None
         if all_rows is None:
             all_rows = sum_over_replicas([tf.cast(rows, tf.int64)])[0]
-        self.rows = rows
-        self.may_be_empty = not isinstance(rows, int) or rows == 0
-        self.fraction = tf.cast(rows, tf.float32) / tf.cast(all_rows, tf.float32)
+        elif may_copy:
+            self.is_copy = _is_copy(all_rows)
+        self.fraction = self.part(tf.cast(rows, tf.float32)) / tf.cast(all_rows, tf.float32)
 
     def weigh(self, value: Any) -> Any:
         """Gives `value * fraction` in the dtype of `value`; zero where there is no row."""
         return tf.math.multiply_no_nan(value, tf.cast(self.fraction, value.dtype))
+
+    def part(self, total: Any) -> Any:
+        """Gives the replica's part of a sum over all rows, from the sum over its own."""
+        return total if self.is_copy is None else total * tf.cast(~self.is_copy, total.dtype)
+
+
+def _is_copy(all_rows: Any) -> Any:
+    context = tf.distribute.get_replica_context()
+    small = tf.cast(all_rows, tf.int64) < context.num_replicas_in_sync
+    return tf.logical_and(small, context.replica_id_in_sync_group > 0)
 
 
 _active = threading.local()  # each replica of MirroredStrategy runs in a thread of its own
 
 
 @contextlib.contextmanager
-def row_share(data: Any, all_rows: Any | None) -> Iterator[RowShare]:
+def row_share(data: Any, all_rows: Any | None, may_copy: bool = False) -> Iterator[RowShare]:
     """Tells the repairs, within the block, what share of the global batch `data` is.
 
     Args:
         data: What a step receives: nested tensors whose first axis are the replica's rows.
         all_rows: Rows of the global batch, or None to count them with an all-reduce.
+        may_copy: Whether a batch of fewer rows than replicas is copied to every replica.
     """
     previous = current()
-    _active.share = RowShare(count_rows(data), all_rows)
+    _active.share = RowShare(count_rows(data), all_rows, may_copy)
     try:
         yield _active.share
     finally:

@@ -1,8 +1,11 @@
 """Cuts a global batch into one slice a replica, in row order, as evenly as possible.
 
 Replica `r` of `n` takes rows `r * rows // n` up to `(r + 1) * rows // n`. Slices differ by one
-row at most, joining them in order of the replicas gives the batch back, and a batch of fewer
-rows than replicas leaves some slices empty.
+row at most, and joining them in order of the replicas gives the batch back.
+
+A batch of fewer rows than replicas is not cut: every replica gets a copy of it, of which one
+counts (`row_share`). A slice without rows is no way out: TensorFlow kernels abort the process on
+it (the gradient of max pooling in oneDNN), and means over it are NaN.
 """
 
 from __future__ import annotations
@@ -39,8 +42,24 @@ def _as_tensor(leaf: Any) -> Any:
 
 
 def _slice(batch: Any, replica: int, replicas: int, rows: Any) -> Any:
-    begin, end = replica * rows // replicas, (replica + 1) * rows // replicas
+    begin, end = bounds(replica, replicas, rows)
     return keras.tree.map_structure(lambda leaf: _rows(leaf, begin, end), batch)
+
+
+def bounds(replica: int, replicas: int, rows: Any) -> tuple[Any, Any]:
+    """Gives the first row of a replica's slice, and the one after its last.
+
+    Example:
+        >>> [bounds(replica, 3, 16) for replica in range(3)]
+        [(0, 5), (5, 10), (10, 16)]
+        >>> bounds(1, 3, 2)
+        (0, 2)
+    """
+    begin, end = replica * rows // replicas, (replica + 1) * rows // replicas
+    if isinstance(rows, int):
+        return (begin, end) if rows >= replicas else (0, rows)
+    whole = rows < replicas
+    return tf.where(whole, tf.zeros_like(rows), begin), tf.where(whole, rows, end)
 
 
 def _rows(leaf: Any, begin: Any, end: Any) -> Any:

@@ -16,10 +16,15 @@ from typing import Any
 
 from tftrain.distribute.keras_bridge import row_share
 from tftrain.distribute.keras_bridge.batch_statistics import average_over_replicas
-from tftrain.distribute.keras_bridge.global_batches import BatchIterator, ReplicaBatch, per_replica
+from tftrain.distribute.keras_bridge.global_batches import (
+    BatchIterator,
+    Layout,
+    ReplicaBatch,
+    per_replica,
+    split_batch,
+)
 from tftrain.distribute.keras_bridge.replication import is_multi_worker, is_replicated
-from tftrain.distribute.keras_bridge.splitting import split_for_replicas
-from tftrain.distribute.keras_bridge.step_logs import StepLogs
+from tftrain.distribute.keras_bridge.step_logs import StepLogs, counted_once
 from tftrain.keras_api import keras, tf
 
 
@@ -65,32 +70,37 @@ class ReplicatedSteps:
         self._step = step
         self._trains = step == model.train_step
 
-    def run(self, element: Any, split: bool) -> None:
+    def run(self, element: Any, layout: Layout) -> None:
         """Runs the step on one batch and drops what it returns."""
-        self.strategy.run(self._silently, args=per_replica(element, split, self.strategy))
 
-    def run_with_logs(self, element: Any, split: bool) -> Any:
+        def on_replica(data: Any, all_rows: Any) -> None:
+            with row_share.row_share(data, all_rows, layout.may_copy) as share:
+                self._run_step(data, share)
+
+        self._on_replicas(on_replica, element, layout)
+
+    def run_with_logs(self, element: Any, layout: Layout) -> Any:
         """Runs the step on one batch and gives its logs over all replicas."""
         logs = StepLogs(self.model)
 
         def on_replica(data: Any, all_rows: Any) -> Any:
-            data = without_optionals(data)
-            with row_share.row_share(data, all_rows) as share:
-                outputs = logs.over_replicas(self._step(data), share)
+            with row_share.row_share(data, all_rows, layout.may_copy) as share:
+                outputs = logs.over_replicas(self._run_step(data, share), share)
                 if self._trains:
                     average_over_replicas(self.model, share)
             return outputs
 
         with logs.noted():
-            outputs = self.strategy.run(
-                _as_written(on_replica), args=per_replica(element, split, self.strategy)
-            )
+            outputs = self._on_replicas(on_replica, element, layout)
         return keras.tree.map_structure(self._of_first_replica, outputs)
 
-    def _silently(self, data: Any, all_rows: Any) -> None:
-        data = without_optionals(data)
-        with row_share.row_share(data, all_rows):
-            self._step(data)
+    def _run_step(self, data: Any, share: row_share.RowShare) -> Any:
+        with counted_once(self.model, share):
+            return self._step(without_optionals(data))
+
+    def _on_replicas(self, function: Callable[..., Any], element: Any, layout: Layout) -> Any:
+        args = per_replica(element, layout, self.strategy)
+        return self.strategy.run(_as_written(function), args=args)
 
     def _of_first_replica(self, value: Any) -> Any:
         return self.strategy.experimental_local_results(value)[0]
@@ -116,17 +126,17 @@ class StepFunction:
         """
         if isinstance(iterator, BatchIterator) and iterator.counted:
             steps = iterator.take(self._model.steps_per_execution)
-            return self._compiled_many(iterator.source, tf.constant(steps), iterator.split)
+            return self._compiled_many(iterator.source, tf.constant(steps), iterator.layout)
         return self._one_by_one(iterator)
 
-    def _many(self, source: Any, steps: Any, split: bool) -> Any:
+    def _many(self, source: Any, steps: Any, layout: Layout) -> Any:
         if self._model.steps_per_execution > 1:
-            self._all_but_last(source, steps, split)
-        return self._steps.run_with_logs(source.get_next(), split)
+            self._all_but_last(source, steps, layout)
+        return self._steps.run_with_logs(source.get_next(), layout)
 
-    def _all_but_last(self, source: Any, steps: Any, split: bool) -> None:
+    def _all_but_last(self, source: Any, steps: Any, layout: Layout) -> None:
         def body(done: Any) -> tuple[Any]:
-            self._steps.run(source.get_next(), split)
+            self._steps.run(source.get_next(), layout)
             return (done + 1,)
 
         tf.while_loop(lambda done: done < steps - 1, body, [tf.constant(0)], parallel_iterations=1)
@@ -135,7 +145,7 @@ class StepFunction:
         logs = None
         for _, data in zip(range(self._model.steps_per_execution), iterator, strict=False):
             batch = _as_batch(data, self._steps.strategy)
-            logs = self._compiled_one(batch.element, batch.split)
+            logs = self._compiled_one(batch.element, batch.layout)
         if logs is None:
             raise StopIteration
         return logs
@@ -156,16 +166,26 @@ class PredictFunction:
 
     def _predict_batch(self, batch: Any) -> Any:
         batch = _as_batch(batch, self._strategy)
-        return self._compiled(batch.element, batch.split)
+        return self._compiled(batch.element, batch.layout)
 
-    def _predict(self, element: Any, split: bool) -> Any:
+    def _predict(self, element: Any, layout: Layout) -> Any:
         def on_replica(data: Any) -> Any:
             outputs = self._model.predict_step(without_optionals(data))
             return keras.tree.map_structure(self._with_other_workers, outputs)
 
-        data, _ = per_replica(element, split, self._strategy)
+        data, rows = per_replica(element, layout, self._strategy)
         outputs = self._strategy.run(_as_written(on_replica), args=(data,))
-        return keras.tree.map_structure(self._all_rows, outputs)
+        outputs = keras.tree.map_structure(self._all_rows, outputs)
+        return self._of_one_copy(outputs, rows) if layout.may_copy else outputs
+
+    def _of_one_copy(self, outputs: Any, rows: Any) -> Any:
+        replicas = self._strategy.num_replicas_in_sync
+
+        def first_copy(output: Any) -> Any:
+            here = tf.shape(output, tf.int64)[0]
+            return output[: tf.where(rows < replicas, here // replicas, here)]
+
+        return keras.tree.map_structure(first_copy, outputs)
 
     def _with_other_workers(self, output: Any) -> Any:
         output = output if output.shape.rank else tf.expand_dims(output, 0)
@@ -186,7 +206,7 @@ def without_optionals(data: Any) -> Any:
 def _as_batch(data: Any, strategy: Any) -> ReplicaBatch:
     if isinstance(data, ReplicaBatch):
         return data
-    return ReplicaBatch(split_for_replicas(data, strategy), True)
+    return split_batch(data, strategy)
 
 
 def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:

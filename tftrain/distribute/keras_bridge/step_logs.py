@@ -89,6 +89,23 @@ class StepLogs:
         return results[id(metric)] if key is None else results[id(metric)][key]
 
 
+@contextlib.contextmanager
+def counted_once(model: Any, share: RowShare) -> Iterator[None]:
+    """Undoes, after the block, what a replica with a copy of the batch added to metrics."""
+    if share.is_copy is None:
+        yield
+        return
+    states = [v for metric in model.metrics for v in metric.variables if v.aggregation == "sum"]
+    before = [tf.identity(state.value) for state in states]
+    yield
+
+    def restore() -> None:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
+
+    tf.cond(share.is_copy, restore, lambda: None)
+
+
 def _leaf_metrics(model: Any) -> list[Any]:
     """The metrics whose results end up in logs, with those inside compiled ones."""
     found: dict[int, Any] = {}
