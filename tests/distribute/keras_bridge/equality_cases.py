@@ -12,11 +12,16 @@ import keras
 import numpy as np
 
 ROWS, BATCH, EPOCHS = 97, 16, 8
-CASES = {}
+CASES, SLOW_CASES = {}, {}
 
 
 def case(function):
     CASES[function.__name__] = function
+    return function
+
+
+def slow_case(function):
+    SLOW_CASES[function.__name__] = function
     return function
 
 
@@ -104,17 +109,17 @@ def lstm_with_masked_steps():
     return trained(compiled(model), (tokens, tokens % 3), tokens)
 
 
-@case
+@slow_case
 def clipnorm():
     return trained(compiled(dense(), keras.optimizers.Adam(0.01, clipnorm=0.05)))
 
 
-@case
+@slow_case
 def global_clipnorm():
     return trained(compiled(dense(), keras.optimizers.SGD(0.5, global_clipnorm=0.05)))
 
 
-@case
+@slow_case
 def clipvalue():
     return trained(compiled(dense(), keras.optimizers.SGD(0.5, clipvalue=0.01)))
 
@@ -133,7 +138,7 @@ def weight_decay_and_average():
     return trained(compiled(dense(), optimizer))
 
 
-@case
+@slow_case
 def learning_rate_schedule():
     schedule = keras.optimizers.schedules.CosineDecay(0.02, 60)
     return trained(compiled(dense(), keras.optimizers.Adam(schedule)))
@@ -148,25 +153,25 @@ def weighted_regularized_and_constrained():
     return trained(model, sample_weight=np.linspace(0, 2, ROWS, dtype="float32"))
 
 
-@case
+@slow_case
 def class_weights():
     return trained(compiled(dense()), class_weight={0: 0.5, 1: 3.0})
 
 
-@case
+@slow_case
 def mean_over_sample_weights():
     model = compiled(dense(), loss=cross_entropy(reduction="mean_with_sample_weight"))
     return trained(model, sample_weight=np.linspace(0, 2, ROWS, dtype="float32"))
 
 
-@case
+@slow_case
 def summed_loss():
     return trained(
         compiled(dense(), keras.optimizers.Adam(0.01, clipnorm=0.2), cross_entropy(reduction="sum"))
     )
 
 
-@case
+@slow_case
 def loss_of_one_number():
     def one_number(y, logits):
         return keras.ops.mean(
@@ -176,7 +181,7 @@ def loss_of_one_number():
     return trained(compiled(dense(), keras.optimizers.SGD(0.1), one_number))
 
 
-@case
+@slow_case
 def metrics_that_are_not_means():
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, "sigmoid")])
     metrics = [keras.metrics.AUC(), keras.metrics.Precision(), keras.metrics.F1Score(), "mae"]
@@ -244,12 +249,12 @@ def several_steps_per_execution():
     return trained(compiled(dense(), steps_per_execution=4), validation_data=VALIDATION)
 
 
-@case
+@slow_case
 def eager():
     return trained(compiled(dense(), run_eagerly=True), epochs=2)
 
 
-@case
+@slow_case
 def float16_with_loss_scaling():
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -268,7 +273,7 @@ def dataset_of_unknown_size():
     return trained(model, (rows.batch(BATCH),), batch_size=None)
 
 
-@case
+@slow_case
 def endless_dataset():
     import tensorflow as tf
 
@@ -285,7 +290,7 @@ def endless_dataset():
     )
 
 
-@case
+@slow_case
 def shuffled_dataset():
     import tensorflow as tf
 
@@ -293,7 +298,7 @@ def shuffled_dataset():
     return trained(compiled(dense()), (rows,), batch_size=None)
 
 
-@case
+@slow_case
 def python_generator():
     def batches():
         for _ in range(EPOCHS):
@@ -314,7 +319,7 @@ class Slices(keras.utils.PyDataset):
         return X[rows], Y[rows]
 
 
-@case
+@slow_case
 def py_dataset():
     return trained(compiled(dense()), (Slices(),), batch_size=None)
 
@@ -324,7 +329,7 @@ def shuffled_py_dataset():
     return trained(compiled(dense()), (Slices(),), batch_size=None, shuffle=True)
 
 
-@case
+@slow_case
 def split_for_validation():
     return trained(compiled(dense()), validation_split=0.2)
 
@@ -369,7 +374,7 @@ def run(names, scope=contextlib.nullcontext):
     for name in names:
         keras.utils.set_random_seed(11)
         with scope():
-            result = CASES[name]()
+            result = {**CASES, **SLOW_CASES}[name]()
         for kind in ("weights", "predictions"):
             for position, value in enumerate(result[kind]):
                 arrays[f"{name}/{kind}/{position}"] = np.asarray(value)

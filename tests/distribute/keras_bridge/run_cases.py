@@ -1,4 +1,4 @@
-"""Runs equality cases: `run_cases.py OUTPUT.npz one|mirrored|workers [CASE ...]`."""
+"""Runs equality cases: `run_cases.py OUTPUT.npz one|mirrored|workers CASE ...`."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ def main(output, kind, *names):
     import equality_cases
 
     arrays = {}
-    for name in names or equality_cases.CASES:
+    for name in names:
         begin = time.perf_counter()
         scope = {} if strategy is None else {"scope": strategy.scope}
         arrays.update(equality_cases.run([name], **scope))
