@@ -9,11 +9,13 @@ Upstream: keras#20329, tensorflow#56513. Versions: Keras 3.0 up to 3.15.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tftrain.distribute.keras_bridge import shared_randomness
 from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
 from tftrain.distribute.keras_bridge.replication import is_multi_worker, is_replicated
+from tftrain.keras_api import tf
 
 
 def install() -> None:
@@ -27,12 +29,24 @@ def install() -> None:
         if not is_replicated(distribute_strategy):
             single(self, distribute_strategy, *args, **kwargs)
             return
-        if is_multi_worker(distribute_strategy):
-            shared_randomness.adopt_from_first_worker(distribute_strategy)
         EpochIterator.__init__(self, *args, **kwargs)
         self._distribute_strategy = distribute_strategy
-        self._distributed_dataset = GlobalBatches(
-            self.data_adapter.get_tf_dataset(), distribute_strategy, self.data_adapter.num_batches
-        )
+        self._distributed_dataset = batches_of(self.data_adapter, distribute_strategy)
 
     TFEpochIterator.__init__ = __init__
+
+
+def batches_of(adapter: Any, strategy: Any) -> GlobalBatches:
+    """Gives the batches of a Keras data adapter, in the same order on every worker.
+
+    Raises:
+        DistributionError: Workers would be given different orders.
+    """
+    if not is_multi_worker(strategy):
+        return GlobalBatches(adapter.get_tf_dataset(), strategy, adapter.num_batches)
+    shuffles = shared_randomness.adopt_from_first_worker(strategy)
+    with shuffles.in_place_of_unseeded() if shuffles else contextlib.nullcontext():
+        dataset = adapter.get_tf_dataset()
+    if isinstance(dataset, tf.data.Dataset):
+        shared_randomness.require_seeded_shuffles(dataset)
+    return GlobalBatches(dataset, strategy, adapter.num_batches, shuffles)

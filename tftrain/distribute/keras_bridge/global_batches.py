@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tftrain.distribute.keras_bridge.replication import is_multi_worker, sum_over_replicas
+from tftrain.distribute.keras_bridge.shared_randomness import EpochShuffles
 from tftrain.distribute.keras_bridge.splitting import split_for_replicas
 from tftrain.errors import DistributionError
 from tftrain.keras_api import tf
@@ -41,9 +42,17 @@ class GlobalBatches:
             `DistributedDataset`, which is used as it is.
         strategy: The strategy that will run the steps.
         batches: Batches in the dataset, or None where they cannot be known or are infinite.
+        shuffles: What the dataset was shuffled with, if it wants to know of a new pass.
     """
 
-    def __init__(self, dataset: Any, strategy: Any, batches: int | None) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        strategy: Any,
+        batches: int | None,
+        shuffles: EpochShuffles | None = None,
+    ) -> None:
+        self._shuffles = shuffles
         self.strategy = strategy
         self.batches = batches
         self.element_spec = dataset.element_spec
@@ -57,6 +66,8 @@ class GlobalBatches:
             self._batches = _distributed(dataset, strategy)
 
     def __iter__(self) -> BatchIterator:
+        if self._shuffles is not None:
+            self._shuffles.next_epoch()
         counted = self.batches is not None or self.endless
         return BatchIterator(iter(self._batches), self, counted)
 
