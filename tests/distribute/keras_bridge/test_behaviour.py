@@ -17,7 +17,7 @@ def observed(tmp_path_factory):
     ]
     try:
         for job in jobs:
-            job.wait(seconds=150)
+            job.wait(seconds=500)
     finally:
         for job in jobs:
             job.stop()

@@ -38,12 +38,12 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    return Runs(CASES, tmp_path_factory.mktemp("equality"), seconds=240)
+    return Runs(CASES, tmp_path_factory.mktemp("equality"), seconds=600)
 
 
 @pytest.fixture(scope="module")
 def slow_runs(tmp_path_factory):
-    return Runs(SLOW_CASES, tmp_path_factory.mktemp("slow_equality"), seconds=500)
+    return Runs(SLOW_CASES, tmp_path_factory.mktemp("slow_equality"), seconds=900)
 
 
 def assert_equal(runs, who, case, kind, tolerance):

@@ -54,10 +54,11 @@ class GlobalBatches:
     ) -> None:
         self._shuffles = shuffles
         self.strategy = strategy
-        self.batches = batches
         self.element_spec = dataset.element_spec
         split = isinstance(dataset, tf.data.Dataset) and not _sharded_by_user(dataset)
         self.layout = Layout(split, split and _may_be_small(dataset, strategy))
+        # TensorFlow counts elements, not steps, of what it distributes: that is no count to rely on
+        self.batches = batches if split else None
         if split:
             self.endless = int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY
             self._batches = _split_dataset(dataset, strategy)
