@@ -3,7 +3,7 @@
 Symptom: with BatchNormalization that is not synchronized every replica has moving statistics of
 its own: workers hold, evaluate and save different models.
 Cause: Keras 3 creates these variables without an aggregation (tf_keras averaged them).
-Upstream: keras#20601 (same family). Versions: Keras 3.0 up to 3.15.
+Upstream: no report known to us. Versions: seen in Keras 3.12.4 and 3.15.1.
 
 Moving averages are linear, so their mean over replicas, weighted by rows, is the moving average
 of the means. It is taken together with the logs, at the end of an execution.

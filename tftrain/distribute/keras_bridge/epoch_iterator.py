@@ -4,7 +4,7 @@ Symptom: workers given the same arrays or datasets train on differently shuffled
 last batches reach some replicas only, and `fit` asks for one batch after another with a
 collective to see whether there is one.
 Cause: `TFEpochIterator` hands the dataset to `experimental_distribute_dataset` as it is.
-Upstream: keras#20329, tensorflow#56513. Versions: Keras 3.0 up to 3.15.
+Upstream: tensorflow#56513. Versions: seen in Keras 3.12.4 and 3.15.1.
 """
 
 from __future__ import annotations

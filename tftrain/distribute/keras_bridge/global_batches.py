@@ -4,7 +4,7 @@ Symptom: under several workers TensorFlow's own sharding gives a worker batches 
 epochs that depend on the number of files, a last batch that falls to some replicas only, and no
 way for a step to know the rows of the whole batch, which exact means need.
 Cause: `experimental_distribute_dataset` shards before it batches and drops that knowledge.
-Upstream: tensorflow#56513. Versions: TensorFlow up to 2.21.
+Upstream: tensorflow#56513. Versions: seen in TensorFlow 2.21.
 
 Every worker reads the whole dataset and keeps its own slice of each batch (`splitting`), so a
 step of any number of replicas sees the very batch that one process would see.

@@ -5,7 +5,7 @@ Symptoms: `global_clipnorm=0.01` on two replicas gives an update of norm 0.02;
 `merge_call` under MirroredStrategy.
 Causes: the Keras optimizer clips before it sums over replicas; it updates variables within a
 condition that each replica takes on its own.
-Upstream: tensorflow#33929, keras#20582. Versions: Keras 3.0 up to 3.15.
+Upstream: tensorflow#33929, keras#20582. Versions: seen in Keras 3.12.4 and 3.15.1.
 
 Gradients are summed over replicas first, once; what follows sees the global gradient, and
 conditions are taken once for all replicas. Whoever calls `optimizer.apply` in a step of their own

@@ -1,9 +1,9 @@
 """Decides for all replicas alike whether a float16 step is finite.
 
 Symptom: under mixed_float16 one replica with an infinite gradient skips the step that others
-take: with several workers training hangs or their weights part.
+take, so that weights part or workers wait for each other (read in the source, not reproduced).
 Cause: `LossScaleOptimizer` tests each replica's own gradient, believing it already summed.
-Upstream: keras#20582 (same cause). Versions: Keras 3.0 up to 3.15.
+Upstream: no report known to us. Versions: seen in Keras 3.12.4 and 3.15.1.
 """
 
 from __future__ import annotations

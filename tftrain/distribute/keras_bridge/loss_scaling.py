@@ -4,7 +4,7 @@ Symptom: with an uneven last batch, a mask, `mean_with_sample_weight`, or a loss
 returns one number, gradients and the reported loss differ from those of one process.
 Cause: Keras takes the mean over a replica's own rows (or own unmasked steps) and divides by the
 number of replicas, and does not scale a loss that is already one number at all.
-Upstream: keras#21467, keras#20601. Versions: Keras 3.0 up to 3.15.
+Upstream: keras#21467, keras#20601. Versions: seen in Keras 3.12.4 and 3.15.1.
 
 Within a step (`row_share`) a loss has the value of the replica's own rows, so that a mean over
 replicas weighted by rows is the loss of the global batch, and a gradient that is the replica's

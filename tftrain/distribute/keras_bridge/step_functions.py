@@ -6,7 +6,7 @@ under MirroredStrategy too; `train_on_batch` gives every replica the whole batch
 returns rows in an order that depends on how workers were fed.
 Cause: results are reduced along an axis that numbers do not have, and the loop over steps asks
 the iterator for optional elements within a loop of collectives.
-Upstream: keras#20585, keras#20329. Versions: Keras 3.0 up to 3.15.
+Upstream: keras#20585, keras#20329. Versions: seen in Keras 3.12.4 and 3.15.1.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Symptom: with uneven batches the metrics that `fit` and `evaluate` report are biased, and metrics
 that are not means (AUC, precision, ...) are wrong even with even ones.
 Cause: each replica computes the result of its own state, and Keras takes their plain mean.
-Upstream: keras#21467, keras#20601. Versions: Keras 3.0 up to 3.15.
+Upstream: keras#21467, keras#20601. Versions: seen in Keras 3.12.4 and 3.15.1.
 
 A step returns results of metrics and, where users wrote it, numbers of their own. `StepLogs`
 notes which is which while the step runs. States of metrics are summed and the result is computed

@@ -3,7 +3,7 @@
 Symptom: `fit` under MultiWorkerMirroredStrategy raises while it builds the model; under
 MirroredStrategy a generator loses the batches that building has consumed.
 Cause: `TensorFlowTrainer._maybe_symbolic_build` draws a batch and averages it over replicas.
-Upstream: keras#20585, keras#20329. Versions: Keras 3.5 up to 3.15.
+Upstream: keras#20585, keras#20329. Versions: seen in Keras 3.12.4 and 3.15.1.
 """
 
 from __future__ import annotations
