@@ -3,7 +3,8 @@
 Symptom: `jit_compile=True` under MirroredStrategy on CPUs fails in the first step with a message
 about devices.
 Cause: the step of all replicas is compiled as one program for one device.
-Upstream: keras#20763. Versions: seen in Keras 3.12.4 and 3.15.1. `jit_compile="auto"` is False there.
+Upstream: keras#20763. Versions: seen in Keras 3.12.4 and 3.15.1.
+`jit_compile="auto"` is False there.
 """
 
 from __future__ import annotations

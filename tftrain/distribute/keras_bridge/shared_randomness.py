@@ -2,7 +2,8 @@
 
 Symptom: with several workers `fit(x, y)` shuffles differently on each, and some rows are used
 twice in an epoch while others are never used.
-Cause: every process draws its own seed. Upstream: no report known to us. Versions: seen in Keras 3.12.4 and 3.15.1.
+Cause: every process draws its own seed.
+Upstream: no report known to us. Versions: seen in Keras 3.12.4 and 3.15.1.
 
 All workers take over the first worker's random states, which keep their meaning there: a run with
 a seed shuffles as one process would with it. Where TensorFlow has no global seed, arrays are
