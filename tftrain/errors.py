@@ -71,7 +71,7 @@ class ClusterError(ConfigError):
 
 
 class StrategyError(BadInput):
-    """A strategy cannot be made, or used, the way it was asked for."""
+    """A strategy cannot be made as asked, or data, model or option cannot be used under it."""
 
 
 class PeerUnreachable(TftrainError):
@@ -113,16 +113,6 @@ class LaunchError(BadInput):
     """A command cannot be launched as asked."""
 
 
-def suggestion(received: str, known: Iterable[str]) -> str:
-    """A phrase that offers the nearest known name, or nothing."""
-    nearest = difflib.get_close_matches(str(received), list(known), n=1)
-    return f" did you mean {nearest[0]!r}?" if nearest else ""
-
-
-class UnsupportedUnderStrategy(BadInput):
-    """A setting that has no right meaning under the chosen distribution strategy."""
-
-
 class ServerLost(TftrainError):
     """A parameter server is gone, and the variables it held with it.
 
@@ -161,3 +151,9 @@ class CoordinatorMissing(TftrainError):
             "there. Start the same script as task 'chief' at that address, or correct it in "
             "TF_CONFIG"
         )
+
+
+def suggestion(received: str, known: Iterable[str]) -> str:
+    """A phrase that offers the nearest known name, or nothing."""
+    nearest = difflib.get_close_matches(str(received), list(known), n=1)
+    return f" did you mean {nearest[0]!r}?" if nearest else ""

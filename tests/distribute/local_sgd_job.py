@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tftrain.distribute import local_sgd
-from tftrain.errors import BadInput, UnsupportedUnderStrategy
+from tftrain.errors import BadInput, StrategyError
 from tftrain.keras_api import keras, tf
 
 RNG = np.random.default_rng(0)
@@ -114,7 +114,7 @@ def refusals(communicator):
     strategy = local_sgd.strategy(communicator, sync_every=3)
     try:
         classifier("sgd", strategy, steps_per_execution=2).fit(X, Y, verbose=0)
-    except UnsupportedUnderStrategy as error:
+    except StrategyError as error:
         found["executions"] = str(error)
     return found
 

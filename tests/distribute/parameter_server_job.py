@@ -14,7 +14,7 @@ from cluster_processes import ask
 
 from tftrain.distribute import keras_bridge, parameter_server
 from tftrain.distribute.variable_placement import server_of
-from tftrain.errors import ServerLost, UnsupportedUnderStrategy
+from tftrain.errors import ServerLost, StrategyError
 from tftrain.keras_api import keras, tf
 
 ROWS, FEATURES, CLASSES = 650, 8, 3
@@ -201,7 +201,7 @@ def refusals(strategy):
     }.items():
         try:
             classifier(strategy=strategy, **settings).fit(X, Y, verbose=0)
-        except UnsupportedUnderStrategy as error:
+        except StrategyError as error:
             found[name] = str(error)
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.local_steps import LocalFeed, LocalSteps, agree_on_shuffling
-from tftrain.errors import UnsupportedUnderStrategy
+from tftrain.errors import StrategyError
 
 _installed = False
 
@@ -100,7 +100,7 @@ def _predicting(strategy: Any) -> bool:
 def _require_whole_executions(model: Any) -> None:
     steps, every = model.steps_per_execution, model.distribute_strategy.sync_every
     if every % steps:
-        raise UnsupportedUnderStrategy(
+        raise StrategyError(
             f"sync_every={every} is not a multiple of steps_per_execution={steps}, and parameters "
             "are exchanged between executions: choose one that divides the other"
         )

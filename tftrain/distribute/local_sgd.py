@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.errors import BadInput, UnsupportedUnderStrategy
+from tftrain.errors import BadInput, StrategyError
 from tftrain.keras_api import tf
 
 
@@ -100,7 +100,7 @@ def strategy(
 
     Raises:
         BadInput: `sync_every` is not a positive integer.
-        UnsupportedUnderStrategy: A worker has several devices.
+        StrategyError: A worker has several devices.
     """
     if not isinstance(sync_every, int) or sync_every < 1:
         raise BadInput(
@@ -109,7 +109,7 @@ def strategy(
         )
     devices = len(communicator.extended.worker_devices)
     if devices > 1:
-        raise UnsupportedUnderStrategy(
+        raise StrategyError(
             f"local SGD trains on one device a worker, and this worker has {devices}: start one "
             "worker a GPU, each with its own CUDA_VISIBLE_DEVICES"
         )

@@ -23,7 +23,7 @@ from typing import Any
 
 from tftrain.distribute.asynchronous_steps import Feed, MeasuredSteps, PredictSteps
 from tftrain.distribute.parameter_server import dispatcher, is_parameter_server
-from tftrain.errors import UnsupportedUnderStrategy
+from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
 _installed = False
@@ -130,7 +130,7 @@ def _refuse(model: Any) -> None:
     elif model.distribute_strategy.num_replicas_in_sync > 1:
         problem = "several GPUs a worker; start one worker a GPU, each with CUDA_VISIBLE_DEVICES"
     if problem:
-        raise UnsupportedUnderStrategy(f"parameter servers do not support {problem}")
+        raise StrategyError(f"parameter servers do not support {problem}")
 
 
 def _refuse_jit(trainer_class: Any) -> None:
@@ -144,7 +144,7 @@ def _refuse_jit(trainer_class: Any) -> None:
             return original(self, *args, **kwargs)
         given = signature.bind(self, *args, **kwargs)
         if given.arguments.get("jit_compile", "auto") is True:
-            raise UnsupportedUnderStrategy(
+            raise StrategyError(
                 "received jit_compile=True, but XLA cannot compile a step whose variables are "
                 "on other machines; leave jit_compile out under parameter servers"
             )
