@@ -6,17 +6,7 @@ Example:
     True
 """
 
-from __future__ import annotations
+from tftrain.distribute.roles import is_writer
+from tftrain.distribute.strategies import NAMES, check_options, strategy
 
-from typing import Any
-
-__all__ = ["strategy"]
-
-
-def __getattr__(name: str) -> Any:
-    # Loading on demand keeps the launcher, which needs no TensorFlow, quick to start.
-    if name == "strategy":
-        from tftrain.distribute.strategies import strategy
-
-        return strategy
-    raise AttributeError(f"module 'tftrain.distribute' has no attribute {name!r}")
+__all__ = ["NAMES", "check_options", "is_writer", "strategy"]

@@ -21,6 +21,7 @@ from tftrain.distribute.clusters import Cluster
 from tftrain.errors import ConfigError, StrategyError, UnknownName
 from tftrain.keras_api import tf
 
+NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
 START_TIMEOUT_VARIABLE = "TFTRAIN_START_TIMEOUT"
 
 _made: dict[tuple[Any, ...], Any] = {}
@@ -59,7 +60,7 @@ def strategy(
         StrategyError: It cannot be made here, or not any more.
         PeerUnreachable: A worker did not answer in time.
     """
-    _check(name, devices, sync_every)
+    check_options(name, devices, sync_every)
     key = (name, devices, sync_every)
     if key not in _made:
         options = {
@@ -77,9 +78,15 @@ def current_cluster() -> Cluster | None:
     return _cluster
 
 
-def _check(name: str, devices: int | None, sync_every: int | None) -> None:
-    if name != "auto" and name not in _MAKERS:
-        raise UnknownName("strategy", name, ["auto", *_MAKERS])
+def check_options(name: str, devices: int | None, sync_every: int | None) -> None:
+    """Checks what can be known before anything is started.
+
+    Raises:
+        UnknownName: There is no such strategy.
+        ConfigError: The options contradict one another, or are below 1.
+    """
+    if name not in NAMES:
+        raise UnknownName("strategy", name, NAMES)
     problems = []
     if devices is not None and name not in ("auto", "mirrored"):
         problems.append(
@@ -114,7 +121,7 @@ def _make(name: str, options: dict[str, Any]) -> Any:
 
     found = clusters.detect() if name in ("auto", "multiworker", "ps") else None
     chosen, reason = _choose(found, options) if name == "auto" else (name, "as asked")
-    _check(chosen, options["devices"], options["sync_every"])
+    check_options(chosen, options["devices"], options["sync_every"])
     cluster, source = found or (None, "")
     runtime.load()  # before anything imports keras.src past the guarded door
     keras_bridge.install()
@@ -122,8 +129,9 @@ def _make(name: str, options: dict[str, Any]) -> Any:
     if chosen != "one":
         model_scope.expect_scope()
     where = f", {cluster.name} of {_size(cluster)} by {source}" if cluster else ""
-    replicas = made.num_replicas_in_sync
-    print(f"tftrain: strategy {chosen} ({reason}){where}, {replicas} replicas", file=sys.stderr)
+    count = made.num_replicas_in_sync
+    replicas = f"{count} replica" + "s" * (count > 1)
+    print(f"tftrain: strategy {chosen} ({reason}){where}, {replicas}", file=sys.stderr)
     return made
 
 
