@@ -24,8 +24,8 @@ class Result:
 
 def launch_job(script, *arguments, workers=2, limit=120, grace=2, max_restarts=0, **environ):
     """Launches tests/distribute/jobs/SCRIPT in every worker and waits for the job's end."""
-    main = "import sys; from tftrain.cli import launch; sys.exit(launch.main(sys.argv))"
-    command = [sys.executable, "-c", main, f"--workers={workers}", f"--grace={grace}"]
+    command = [sys.executable, "-m", "tftrain", "launch"]
+    command += [f"--workers={workers}", f"--grace={grace}"]
     command += [f"--max_restarts={max_restarts}", "--"]
     command += [sys.executable, str(JOBS / script), *map(str, arguments)]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
