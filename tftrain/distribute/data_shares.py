@@ -30,16 +30,24 @@ class Share:
 
         Example:
             >>> Share(examples=60000).describe(workers=4)
-            '60000 examples, about 15000 a worker; no files known; sharding policy AUTO'
+            '60000 examples, about 15000 for each worker; every worker reads all of them and
+            trains on its own part of each batch (sharding policy AUTO)'
         """
-        each = f", about {-(-self.examples // workers)} a worker" if self._finite else ""
-        count = {None: "an unknown number of", -1: "endless"}.get(self.examples, self.examples)
-        files = "no files known" if self.files is None else f"{self.files} files"
-        return f"{count} examples{each}; {files}; sharding policy {self.policy}"
+        files = "" if self.files is None else f" in {self.files} file" + "s" * (self.files != 1)
+        return f"{self._count(workers)}{files}; {self._sharing} (sharding policy {self.policy})"
+
+    def _count(self, workers: int) -> str:
+        if self.examples is None:
+            return "a number of examples that only reading them will tell"
+        if self.examples < 0:
+            return "examples without end"
+        return f"{self.examples} examples, about {-(-self.examples // workers)} for each worker"
 
     @property
-    def _finite(self) -> bool:
-        return self.examples is not None and self.examples >= 0
+    def _sharing(self) -> str:
+        if self.policy in ("OFF", "HINT"):
+            return "every worker trains on all that its own dataset gives"
+        return "every worker reads all of them and trains on its own part of each batch"
 
 
 def share_of(dataset: Any, examples: int | None = None) -> Share:

@@ -15,15 +15,10 @@ from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.local_steps import LocalFeed, LocalSteps, agree_on_shuffling
 from tftrain.errors import StrategyError
 
-_installed = False
 
-
+@functools.cache
 def install() -> None:
     """Hooks local SGD into Keras; a second call does nothing."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
     from keras.src.backend.tensorflow import trainer
 
     _divide_batches(trainer.TFEpochIterator, trainer.EpochIterator)

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from tftrain.distribute import worker_sums
 from tftrain.errors import BadInput, StrategyError
 from tftrain.keras_api import tf
 
@@ -43,7 +44,6 @@ class LocalSGDStrategy(tf.distribute.OneDeviceStrategy):
         super().__init__(communicator.extended.worker_devices[0])
         self.communicator = communicator
         self.sync_every = sync_every
-        self._total = tf.function(self._sum, reduce_retracing=True, autograph=False)
 
     @property
     def cluster_resolver(self) -> Any:
@@ -64,7 +64,7 @@ class LocalSGDStrategy(tf.distribute.OneDeviceStrategy):
         """Adds each array over all workers, in float64. Every worker must call it together."""
         values = [np.asarray(value, np.float64) for value in values]
         flat = np.concatenate([value.ravel() for value in values])
-        total = self._total(tf.constant(flat)).numpy()
+        total = worker_sums.over_workers(self.communicator, [flat])[0].numpy()
         parts = np.split(total, np.cumsum([value.size for value in values])[:-1])
         return [part.reshape(v.shape) for part, v in zip(parts, values, strict=True)]
 
@@ -79,14 +79,6 @@ class LocalSGDStrategy(tf.distribute.OneDeviceStrategy):
             return
         for variable, value in zip(floating, sums[1:], strict=True):
             variable.assign(tf.cast(value / sums[0], variable.dtype))
-
-    def _sum(self, flat: tf.Tensor) -> tf.Tensor:
-        def total(value: tf.Tensor) -> tf.Tensor:
-            context = tf.distribute.get_replica_context()
-            # An argument has no device yet, and the reduction looks for one.
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
-
-        return self.communicator.run(total, args=(flat,))
 
 
 def strategy(

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from tftrain.distribute.clusters import Cluster
+
+_cluster: Cluster | None = None
+
+
+def take_part_in(cluster: Cluster) -> None:
+    """Notes the cluster of this process; a process has one."""
+    global _cluster
+    _cluster = cluster
+
+
+def process_is_writer() -> bool:
+    """Whether this process is the one whose files are kept, whatever it is about to write."""
+    return _cluster is None or _cluster.is_chief
+
 
 def between_workers(strategy: Any) -> Any:
     """The strategy that reaches the other workers.

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tftrain.distribute import clusters, runtime
+from tftrain.distribute import clusters, roles, runtime
 from tftrain.distribute.clusters import Cluster
 from tftrain.errors import ConfigError, StrategyError, UnknownName
 from tftrain.keras_api import tf
@@ -24,8 +24,7 @@ from tftrain.keras_api import tf
 NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
 START_TIMEOUT_VARIABLE = "TFTRAIN_START_TIMEOUT"
 
-_made: dict[tuple[Any, ...], Any] = {}
-_cluster: Cluster | None = None
+_made: dict[tuple[Any, ...], tuple[str, Any]] = {}  # the name of each, and the strategy
 
 
 def strategy(
@@ -51,7 +50,9 @@ def strategy(
         peer_timeout: Seconds without a sign of life after which a worker is taken for dead.
 
     Returns:
-        The strategy. Asked again for the same, the same object: a process has one cluster.
+        The strategy. Asked again for the same, the same object: a process has one cluster. The
+        one asked for last is the one that `fit` expects: after `one`, models made outside any
+        scope are trained as Keras trains them.
 
     Raises:
         UnknownName: There is no such strategy.
@@ -70,12 +71,15 @@ def strategy(
             "peer_timeout": peer_timeout,
         }
         _made[key] = _make(name, options)
-    return _made[key]
+    chosen, made = _made[key]
+    _expect_scope(chosen)
+    return made
 
 
-def current_cluster() -> Cluster | None:
-    """The cluster of the strategy made in this process; None on a single machine."""
-    return _cluster
+def _expect_scope(chosen: str) -> None:
+    from tftrain.distribute.keras_bridge import model_scope
+
+    model_scope.expect_scope(chosen != "one")
 
 
 def check_options(name: str, devices: int | None, sync_every: int | None) -> None:
@@ -115,9 +119,8 @@ def _start_timeout(given: float | None) -> float:
         ) from None
 
 
-def _make(name: str, options: dict[str, Any]) -> Any:
+def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
     from tftrain.distribute import keras_bridge
-    from tftrain.distribute.keras_bridge import model_scope
 
     found = clusters.detect() if name in ("auto", "multiworker", "ps") else None
     chosen, reason = _choose(found, options) if name == "auto" else (name, "as asked")
@@ -126,13 +129,11 @@ def _make(name: str, options: dict[str, Any]) -> Any:
     runtime.load()  # before anything imports keras.src past the guarded door
     keras_bridge.install()
     made = _MAKERS[chosen](cluster, options)
-    if chosen != "one":
-        model_scope.expect_scope()
     where = f", {cluster.name} of {_size(cluster)} by {source}" if cluster else ""
     count = made.num_replicas_in_sync
     replicas = f"{count} replica" + "s" * (count > 1)
     print(f"tftrain: strategy {chosen} ({reason}){where}, {replicas}", file=sys.stderr)
-    return made
+    return chosen, made
 
 
 def _size(cluster: Cluster) -> str:
@@ -187,7 +188,7 @@ def _multiworker(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     from tftrain.distribute import multiworker
     from tftrain.distribute.keras_bridge import lost_peer
 
-    _take_part_in(_required(cluster, "multiworker"))
+    roles.take_part_in(_required(cluster, "multiworker"))
     lost_peer.expect(cluster)
     times = {key: options[key] for key in ("start_timeout", "peer_timeout")}
     made = multiworker.strategy(cluster, **times)
@@ -201,7 +202,7 @@ def _multiworker(cluster: Cluster | None, options: dict[str, Any]) -> Any:
 def _ps(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     from tftrain.distribute import parameter_server
 
-    _take_part_in(_required(cluster, "ps"))
+    roles.take_part_in(_required(cluster, "ps"))
     return parameter_server.strategy(cluster)
 
 
@@ -219,11 +220,6 @@ def _required(cluster: Cluster | None, name: str) -> Cluster:
             "tftrain launch --workers=N -- python script.py"
         )
     return cluster
-
-
-def _take_part_in(cluster: Cluster) -> None:
-    global _cluster
-    _cluster = cluster
 
 
 _MAKERS: dict[str, Callable[[Cluster | None, dict[str, Any]], Any]] = {

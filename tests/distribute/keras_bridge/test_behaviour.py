@@ -58,7 +58,7 @@ def test_sharding_by_file_is_refused(observed, who):
 
 
 def test_a_model_built_outside_the_scope_is_refused(observed):
-    assert "built outside the scope" in observed["mirrored"]["outside"]
+    assert "was made outside the scope" in observed["mirrored"]["outside"]
 
 
 def test_statistics_of_batch_normalization_stay_equal(observed):

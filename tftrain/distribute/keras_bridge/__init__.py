@@ -15,17 +15,14 @@ Parts a training loop of its own can use (see docs/design/distributed-data.md):
 
 from __future__ import annotations
 
-_installed = False
+import functools
 
 
+@functools.cache
 def install() -> None:
     """Repairs Keras in this process; calling it again changes nothing."""
-    global _installed
-    if _installed:
-        return
     for repair in _repairs():
         repair.install()
-    _installed = True
 
 
 def _repairs() -> list:

@@ -18,15 +18,10 @@ from typing import Any
 from tftrain.distribute.variable_placement import server_of
 from tftrain.keras_api import keras, tf
 
-_installed = False
 
-
+@functools.cache
 def install() -> None:
     """Activates the repair; a second call does nothing."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
     from keras.src import backend
 
     for name in ("assign_add", "assign_sub"):

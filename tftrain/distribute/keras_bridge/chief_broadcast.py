@@ -1,4 +1,4 @@
-"""Gives every worker what the chief has, by sums to which the others add zeros.
+"""Gives every worker what the chief has.
 
 All workers must call these functions in the same order.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tftrain.distribute import worker_sums
 from tftrain.keras_api import tf
 
 
@@ -18,7 +19,7 @@ def integers(strategy: Any, values: Sequence[int], length: int) -> list[int]:
     mine = np.zeros(length, np.int64)
     if strategy.extended.should_checkpoint:
         mine[:] = values
-    return [int(value) for value in _sum(strategy, tf.constant(mine)).numpy()]
+    return [int(value) for value in worker_sums.of_chief(strategy, [mine])[0]]
 
 
 def arrays(
@@ -34,16 +35,15 @@ def arrays(
     mine = [np.zeros(shape, np.float32) for shape in shapes]
     if strategy.extended.should_checkpoint:
         mine = [np.asarray(value, np.float32) for value in values or mine]
-    return [_sum(strategy, tf.constant(value)).numpy() for value in mine]
+    return [value.numpy() for value in worker_sums.of_chief(strategy, mine)]
 
 
 def variables(strategy: Any, targets: Sequence[Any]) -> None:
     """Assigns the chief's values to the Keras variables of every worker."""
-    for variable in targets:
-        value = tf.convert_to_tensor(variable._value)
-        wide = _summable(value)
-        mine = wide if strategy.extended.should_checkpoint else tf.zeros_like(wide)
-        variable.assign(tf.cast(_sum(strategy, mine), value.dtype))
+    values = [tf.convert_to_tensor(variable._value) for variable in targets]
+    shared = worker_sums.of_chief(strategy, [_summable(value) for value in values])
+    for variable, value, total in zip(targets, values, shared, strict=True):
+        variable.assign(tf.cast(total, value.dtype))
 
 
 def _summable(value: Any) -> Any:
@@ -51,7 +51,3 @@ def _summable(value: Any) -> Any:
     if value.dtype.is_floating:
         return value
     return tf.cast(value, tf.int64)
-
-
-def _sum(strategy: Any, value: Any) -> Any:
-    return strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)

@@ -42,6 +42,7 @@ def install() -> None:
         (keras.Model, "export"),
     ):
         wrap(owner, name, _save_if_chief)
+    wrap(_archive_class(), "write_out", _write_out_if_chief)
     for name, attribute in _DESTINATIONS.items():
         wrap(getattr(keras.callbacks, name), "set_model", _redirecting(attribute))
 
@@ -76,6 +77,23 @@ def _save_if_chief(
         return save(model, filepath, *args, **kwargs)
     with destination(model, str(filepath)) as path:
         return save(model, str(path), *args, **kwargs)
+
+
+def _archive_class() -> type:
+    """The class that writes archives: from Keras 3.13 on, `ExportArchive` makes another's."""
+    made = type(keras.export.ExportArchive())
+    return next(each for each in made.__mro__ if "write_out" in vars(each))
+
+
+def _write_out_if_chief(
+    write: Callable[..., Any], archive: Any, filepath: Any, *args: Any, **kwargs: Any
+) -> Any:
+    # An archive may hold layers without a model, so the process decides. Nobody can skip the
+    # tracing and saving, which may be collective.
+    if roles.process_is_writer():
+        return write(archive, filepath, *args, **kwargs)
+    with tempfile.TemporaryDirectory(prefix="tftrain-") as folder:
+        return write(archive, os.path.join(folder, "export"), *args, **kwargs)
 
 
 def _redirecting(attribute: str) -> Callable[..., Any]:

@@ -26,15 +26,10 @@ from tftrain.distribute.parameter_server import dispatcher, is_parameter_server
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
-_installed = False
 
-
+@functools.cache
 def install() -> None:
     """Activates the repair; a second call does nothing."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
     from keras.src.backend.tensorflow import trainer
     from keras.src.trainers.trainer import Trainer
 

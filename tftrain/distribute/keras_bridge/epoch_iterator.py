@@ -14,7 +14,8 @@ from typing import Any
 
 from tftrain.distribute.keras_bridge import shared_randomness
 from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
-from tftrain.distribute.keras_bridge.replication import is_multi_worker, is_replicated
+from tftrain.distribute.keras_bridge.replication import is_replicated
+from tftrain.distribute.roles import is_multi_worker
 from tftrain.keras_api import tf
 
 

@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tftrain.distribute.keras_bridge.replication import is_multi_worker, sum_over_replicas
+from tftrain.distribute import worker_sums
+from tftrain.distribute.keras_bridge.replication import workers_of
 from tftrain.distribute.keras_bridge.shared_randomness import EpochShuffles
 from tftrain.distribute.keras_bridge.splitting import split_for_replicas
+from tftrain.distribute.roles import is_multi_worker
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
@@ -117,7 +119,7 @@ class BatchIterator:
         running = _workers_running(self.strategy, element is not None)
         if running == 0:
             raise StopIteration
-        if running < self.strategy.num_replicas_in_sync:
+        if running < workers_of(self.strategy):
             state = "ended" if element is None else "still has batches"
             raise StrategyError(
                 f"the data of this worker {state} while the data of other workers did not agree: "
@@ -197,7 +199,4 @@ def _sharded_by_user(dataset: Any) -> bool:
 
 
 def _workers_running(strategy: Any, running: bool) -> int:
-    def count() -> Any:
-        return sum_over_replicas([tf.constant(int(running), tf.int32)])[0]
-
-    return int(strategy.experimental_local_results(strategy.run(count))[0])
+    return int(worker_sums.over_workers(strategy, [tf.constant(int(running))])[0])

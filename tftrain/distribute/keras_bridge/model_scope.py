@@ -17,19 +17,20 @@ from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.errors import StrategyError
 from tftrain.keras_api import keras, tf
 
-_active = False
+_expected = False
 
 
 def install() -> None:
-    """Checks models in `compile` and `fit`."""
+    """Checks models in `compile`, `fit` and `evaluate`."""
     wrap(keras.Model, "compile", _compile)
     wrap(keras.Model, "fit", _fit)
+    wrap(keras.Model, "evaluate", _evaluate)
 
 
-def expect_scope() -> None:
-    """From now on `fit` refuses models that were made under no strategy."""
-    global _active
-    _active = True
+def expect_scope(expected: bool) -> None:
+    """From now on, whether `fit` refuses models that were made under no strategy."""
+    global _expected
+    _expected = expected
 
 
 def _compile(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -42,8 +43,16 @@ def _compile(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any
 
 
 def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
-    if _active:
+    if tf.distribute.has_strategy():
+        _check(model, tf.distribute.get_strategy(), "fit")
+    elif _expected:
         _check(model, model._distribute_strategy, "fit")
+    return original(model, *args, **kwargs)
+
+
+def _evaluate(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
+    if tf.distribute.has_strategy():
+        _check(model, tf.distribute.get_strategy(), "evaluate")
     return original(model, *args, **kwargs)
 
 
@@ -51,7 +60,8 @@ def _check(model: Any, strategy: Any, doing: str) -> None:
     if strategy is None or getattr(model, "_distribute_strategy", None) is not strategy:
         raise StrategyError(
             f"{doing}: model {model.name!r} was made outside the scope of the strategy, so it "
-            f"would not be trained by it; {_REMEDY}"
+            f"would not be trained by it; {_REMEDY} (to train it on one device on purpose, call "
+            "tftrain.distribute.strategy('one') first)"
         )
     for owner, variables in (("model", model.variables), ("optimizer", _optimizer(model))):
         for variable in variables:

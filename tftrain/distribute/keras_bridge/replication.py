@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tftrain.distribute.roles import is_multi_worker
 from tftrain.keras_api import tf
-
-
-def is_multi_worker(strategy: Any) -> bool:
-    """Whether replicas of `strategy` live in several processes."""
-    return bool(getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)())
 
 
 def is_replicated(strategy: Any) -> bool:
@@ -34,6 +30,11 @@ def replica_context() -> Any | None:
 def local_replicas(strategy: Any) -> int:
     """The number of replicas in this process."""
     return len(strategy.extended.worker_devices)
+
+
+def workers_of(strategy: Any) -> int:
+    """The number of processes that hold replicas."""
+    return strategy.num_replicas_in_sync // local_replicas(strategy)
 
 
 def first_replica(strategy: Any) -> int:

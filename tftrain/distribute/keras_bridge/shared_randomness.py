@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.distribute.keras_bridge.replication import sum_over_replicas
+from tftrain.distribute import worker_sums
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
@@ -100,13 +100,7 @@ def _is_unseeded_shuffle(dataset: Any) -> bool:
 
 
 def _of_first_worker(strategy: Any, state: np.ndarray) -> np.ndarray:
-    mine = state if strategy.extended._id_in_cluster == 0 else np.zeros_like(state)
-
-    def total() -> Any:
-        is_first = tf.distribute.get_replica_context().replica_id_in_sync_group == 0
-        return sum_over_replicas([tf.where(is_first, mine, 0)])[0]
-
-    return strategy.experimental_local_results(tf.function(strategy.run)(total))[0].numpy()
+    return worker_sums.of_chief(strategy, [state])[0].numpy()
 
 
 def _global_seed() -> int:

@@ -23,8 +23,9 @@ from tftrain.distribute.keras_bridge.global_batches import (
     per_replica,
     split_batch,
 )
-from tftrain.distribute.keras_bridge.replication import is_multi_worker, is_replicated
+from tftrain.distribute.keras_bridge.replication import is_replicated
 from tftrain.distribute.keras_bridge.step_logs import StepLogs, counted_once
+from tftrain.distribute.roles import is_multi_worker
 from tftrain.keras_api import keras, tf
 
 

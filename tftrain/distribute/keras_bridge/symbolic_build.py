@@ -12,7 +12,6 @@ from typing import Any
 
 from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
 from tftrain.distribute.keras_bridge.replication import is_replicated
-from tftrain.errors import StrategyError
 from tftrain.keras_api import keras, tf
 
 
@@ -27,7 +26,6 @@ def install() -> None:
         if not is_replicated(strategy):
             single(self, iterator=iterator, data_batch=data_batch)
             return
-        require_model_of(self, strategy)
         batches = getattr(iterator, "_distributed_dataset", None)
         if isinstance(batches, GlobalBatches):
             data_batch = batch_of_specs(batches.element_spec)
@@ -35,19 +33,6 @@ def install() -> None:
             self._symbolic_build(data_batch=data_batch)
 
     TensorFlowTrainer._maybe_symbolic_build = _maybe_symbolic_build
-
-
-def require_model_of(model: Any, strategy: Any) -> None:
-    """Checks that `model` was built in the scope of `strategy`.
-
-    Raises:
-        StrategyError: It was built outside, so its variables are not mirrored.
-    """
-    if model._distribute_strategy is not strategy:
-        raise StrategyError(
-            f"model {model.name!r} was built outside the scope of the strategy that trains it, so "
-            "its variables are not mirrored: build and compile it inside `with strategy.scope():`"
-        )
 
 
 def batch_of_specs(element_spec: Any) -> Any:
