@@ -76,3 +76,7 @@ def test_every_row_is_used_once_an_epoch(job):
 )
 def test_settings_that_cannot_work_are_refused(job, setting, word):
     assert word in job["refusals"][setting]
+
+
+def test_all_may_be_called_within_the_scope(workers):
+    assert [worker["within_the_scope"] for worker in workers] == [193, 193]

@@ -41,7 +41,8 @@ def restore(model: keras.Model, directory: str | os.PathLike[str]) -> int:
 
 
 def _manager(model: keras.Model, directory: str) -> tf.train.CheckpointManager:
-    model.optimizer.build(model.trainable_variables)
+    with model.distribute_strategy.scope():
+        model.optimizer.build(model.trainable_variables)
     variables = [variable.value for variable in model.variables + model.optimizer.variables]
     checkpoint = tf.train.Checkpoint(variables=variables)
     return tf.train.CheckpointManager(checkpoint, directory, max_to_keep=1)

@@ -11,9 +11,11 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.local_steps import LocalFeed, LocalSteps, agree_on_shuffling
 from tftrain.errors import StrategyError
+from tftrain.keras_api import keras
 
 
 @functools.cache
@@ -24,7 +26,8 @@ def install() -> None:
     _divide_batches(trainer.TFEpochIterator, trainer.EpochIterator)
     _exchange_between_steps(trainer.TensorFlowTrainer, "train")
     _exchange_between_steps(trainer.TensorFlowTrainer, "test")
-    _predict_everything(trainer.TensorFlowTrainer)
+    # On Model, where other repairs may have wrapped it already: those would hide the trainer's.
+    wrap(keras.Model, "predict", _predict_everything)
 
 
 def _divide_batches(iterator_class: Any, base: Any) -> None:
@@ -71,21 +74,17 @@ def _exchange_between_steps(trainer_class: Any, kind: str) -> None:
     setattr(trainer_class, name, make_function)
 
 
-def _predict_everything(trainer_class: Any) -> None:
-    original = trainer_class.predict
-
-    @functools.wraps(original)
-    def predict(self: Any, *args: Any, **kwargs: Any) -> Any:
-        strategy = self.distribute_strategy
-        if not is_local_sgd(strategy):
-            return original(self, *args, **kwargs)
-        strategy._tftrain_predicting = True
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            strategy._tftrain_predicting = False
-
-    trainer_class.predict = predict
+def _predict_everything(
+    original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any
+) -> Any:
+    strategy = model.distribute_strategy
+    if not is_local_sgd(strategy):
+        return original(model, *args, **kwargs)
+    strategy._tftrain_predicting = True
+    try:
+        return original(model, *args, **kwargs)
+    finally:
+        strategy._tftrain_predicting = False
 
 
 def _predicting(strategy: Any) -> bool:

@@ -5,7 +5,8 @@ All workers must call these functions in the same order, outside of a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tftrain.distribute.keras_bridge.replication import local_replicas, sum_over_replicas
@@ -26,7 +27,7 @@ def over_workers(strategy: Any, values: Sequence[Any]) -> list[Any]:
     # `strategy.run` is slow, with a warning to the user.
     if not hasattr(strategy, "_tftrain_sum"):
         strategy._tftrain_sum = _sum_function(strategy)
-    with tf.init_scope():
+    with _outside_scopes():
         return list(strategy._tftrain_sum([tf.convert_to_tensor(value) for value in values]))
 
 
@@ -35,6 +36,20 @@ def of_chief(strategy: Any, values: Sequence[Any]) -> list[Any]:
     if not strategy.extended.should_checkpoint:
         values = [tf.zeros_like(value) for value in values]
     return over_workers(strategy, values)
+
+
+@contextlib.contextmanager
+def _outside_scopes() -> Iterator[None]:
+    """Leaves the scope that the caller may be in: TensorFlow refuses another strategy's there."""
+    from tensorflow.python.framework import ops
+
+    with tf.init_scope():
+        graph = ops.get_default_graph()
+        stack, graph._distribution_strategy_stack = graph._distribution_strategy_stack, []
+        try:
+            yield
+        finally:
+            graph._distribution_strategy_stack = stack
 
 
 def _sum_function(strategy: Any) -> Callable[[list[Any]], list[Any]]:
