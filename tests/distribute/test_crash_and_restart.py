@@ -4,7 +4,8 @@ import importlib.util
 import json
 
 import pytest
-from launched_job import launch_job
+
+from tests.launched_job import launch_job
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tftrain.distribute.keras_bridge.symbolic_build") is None,

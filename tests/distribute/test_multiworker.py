@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from launched_job import JOBS, ROOT, launch_job
 
+from tests.launched_job import JOBS, ROOT, launch_job
 from tftrain.distribute import launcher
 
 
@@ -55,6 +55,12 @@ def test_other_workers_write_nothing(agreeing):
     assert agreeing["workers"][1]["files"] == []
 
 
+def test_workers_publish_one_export_together(agreeing):
+    served = agreeing["folder"] / "served"
+    assert [path.name for path in served.iterdir()] == ["1"]
+    assert (served / "1" / "saved_model.pb").exists()
+
+
 def test_every_worker_gets_the_chiefs_backup(agreeing):
     for seen in agreeing["workers"]:
         assert (seen["kernel"], seen["iterations"]) == (10.0, 77)
@@ -62,7 +68,7 @@ def test_every_worker_gets_the_chiefs_backup(agreeing):
 
 
 def test_canary_keras_lets_every_worker_write(agreeing):
-    assert [seen["unrepaired"] for seen in agreeing["workers"]] == [True, True]
+    assert [seen["unrepaired"] for seen in agreeing["workers"]] == [[True, True]] * 2
 
 
 def test_a_worker_killed_in_mid_training_is_named_by_the_others(agreeing):

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from launched_job import JOBS, ROOT
 
+from tests.launched_job import JOBS, ROOT
 from tftrain.distribute import strategies, tpu
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.strategies import strategy
@@ -48,6 +48,8 @@ def test_asked_again_it_is_the_same_strategy(one_machine):
         ("optimizer", "of the optimizer was made outside the scope"),
         ("fit", "fit: model 'sequential' was made outside the scope"),
         ("inside", "nothing"),
+        ("fit on purpose", "nothing"),
+        ("fit again", "fit: model 'sequential' was made outside the scope"),
     ],
 )
 def test_errors_of_one_machine(one_machine, case, expected):

@@ -74,9 +74,7 @@ def _exchange_between_steps(trainer_class: Any, kind: str) -> None:
     setattr(trainer_class, name, make_function)
 
 
-def _predict_everything(
-    original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any
-) -> Any:
+def _predict_everything(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
     strategy = model.distribute_strategy
     if not is_local_sgd(strategy):
         return original(model, *args, **kwargs)

@@ -47,6 +47,7 @@ model.save(mine / "model.keras")
 model.save_weights(str(mine / "model.weights.h5"))
 keras.models.save_model(model, mine / "function.keras")
 model.export(str(mine / "export"), verbose=False)
+tftrain.export.saved_model(model, folder / "served")
 
 for callback in (
     keras.callbacks.ModelCheckpoint(str(mine / "checkpoint.keras")),
@@ -81,7 +82,11 @@ seen["next_batch"] = restored._tftrain_resume.next_batch
 
 with wrapping.suspended():
     model.save(mine / "unrepaired.keras")
-seen["unrepaired"] = (mine / "unrepaired.keras").exists()
+    tftrain.export.saved_model(model, mine / "unrepaired")
+seen["unrepaired"] = [
+    (mine / "unrepaired.keras").exists(),
+    (mine / "unrepaired" / "1" / "saved_model.pb").exists(),
+]
 
 
 @tf.function

@@ -3,6 +3,8 @@
 import json
 import os
 
+import numpy as np
+
 import tftrain
 from tftrain.errors import StrategyError
 from tftrain.keras_api import keras
@@ -50,7 +52,7 @@ def compile_outside_optimizer():
 
 def fit_outside():
     outside.compile("sgd", "mse")
-    outside.fit([[0.0, 0.0]], [[0.0]])
+    outside.fit(np.zeros((2, 2)), np.zeros((2, 1)), verbose=0)
 
 
 seen["model"] = said(compile_outside_model)
@@ -61,6 +63,11 @@ with strategy.scope():
     inside = make_model()
     inside.compile("sgd", "mse")
 seen["inside"] = said(lambda: inside.get_weights())
+
+tftrain.distribute.strategy("one")
+seen["fit on purpose"] = said(fit_outside)
+tftrain.distribute.strategy("mirrored", devices=2)
+seen["fit again"] = said(fit_outside)
 
 seen["no cluster"] = said(lambda: tftrain.distribute.strategy("multiworker"))
 os.environ["TF_CONFIG"] = json.dumps(

@@ -3,9 +3,10 @@
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
+
+from tftrain.distribute.launcher import local_clusters
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -16,7 +17,7 @@ class Job:
 
     def __init__(self, script, arguments, folder, workers=0):
         self.logs, self._processes = [], []
-        configs = cluster(workers) if workers else [None]
+        configs = [each.tf_config() for each in local_clusters(workers)] if workers else [None]
         for index, config in enumerate(configs):
             own = [str(argument).replace("INDEX", str(index)) for argument in arguments]
             log = folder / f"{pathlib.Path(script).stem}-{'-'.join(own[1:2])}-{index}.log"
@@ -45,6 +46,16 @@ class Job:
         return "\n".join(f"== {log.name}\n{log.read_text()[-4000:]}" for log in self.logs)
 
 
+def run(*jobs, seconds):
+    """Waits for jobs that run at the same time; when one fails, the others are stopped."""
+    try:
+        for job in jobs:
+            job.wait(seconds)
+    finally:
+        for job in jobs:
+            job.stop()
+
+
 def start(script, arguments, log, tf_config):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
     environment.update(TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1")
@@ -59,17 +70,3 @@ def start(script, arguments, log, tf_config):
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-
-
-def cluster(workers):
-    """One TF_CONFIG a worker, on free ports of this machine."""
-    sockets = [socket.socket() for _ in range(workers)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return [
-        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        for index in range(workers)
-    ]

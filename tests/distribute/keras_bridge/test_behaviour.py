@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from jobs import Job
+from jobs import Job, run
 
 ROWS = list(range(21))
 
@@ -11,16 +11,11 @@ ROWS = list(range(21))
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("behaviour")
-    jobs = [
+    run(
         Job("behaviour_job.py", [folder / "mirrored.json", "mirrored"], folder),
         Job("behaviour_job.py", [folder / "workerINDEX.json", "workers"], folder, workers=2),
-    ]
-    try:
-        for job in jobs:
-            job.wait(seconds=500)
-    finally:
-        for job in jobs:
-            job.stop()
+        seconds=500,
+    )
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 

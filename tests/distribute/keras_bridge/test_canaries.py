@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from jobs import HERE, Job
+from jobs import HERE, Job, run
 
 DEFECTS = re.findall(r'"(\w+: [^"]+)": ', (HERE / "canary_job.py").read_text())
 
@@ -12,16 +12,11 @@ DEFECTS = re.findall(r'"(\w+: [^"]+)": ', (HERE / "canary_job.py").read_text())
 @pytest.fixture(scope="module")
 def defects(tmp_path_factory):
     folder = tmp_path_factory.mktemp("canaries")
-    jobs = [
+    run(
         Job("canary_job.py", [folder / "mirrored.json", "mirrored"], folder),
         Job("canary_job.py", [folder / "worker-INDEX.json", "workers"], folder, workers=2),
-    ]
-    try:
-        for job in jobs:
-            job.wait(seconds=500)
-    finally:
-        for job in jobs:
-            job.stop()
+        seconds=500,
+    )
     found = json.loads((folder / "mirrored.json").read_text())
     return {**found, **json.loads((folder / "worker-0.json").read_text())}
 

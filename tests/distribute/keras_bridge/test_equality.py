@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from jobs import HERE, Job
+from jobs import HERE, Job, run
 
 SOURCE = (HERE / "equality_cases.py").read_text()
 CASES = re.findall(r"^@case\ndef (\w+)", SOURCE, re.MULTILINE)
@@ -17,17 +17,12 @@ class Runs:
 
     def __init__(self, names, folder, seconds):
         self._folder, self._results = folder, {}
-        jobs = [
+        run(
             Job("run_cases.py", [folder / "one.npz", "one", *names], folder),
             Job("run_cases.py", [folder / "mirrored.npz", "mirrored", *names], folder),
             Job("run_cases.py", [folder / "workerINDEX.npz", "workers", *names], folder, workers=2),
-        ]
-        try:
-            for job in jobs:
-                job.wait(seconds)
-        finally:
-            for job in jobs:
-                job.stop()
+            seconds=seconds,
+        )
 
     def of(self, who, case):
         if who not in self._results:

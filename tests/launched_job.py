@@ -1,4 +1,4 @@
-"""Runs a script as a job of real processes, with a hard time limit."""
+"""Runs a command as a job of real processes, with a hard time limit."""
 
 import dataclasses
 import os
@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-JOBS = Path(__file__).parent / "jobs"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
+JOBS = ROOT / "tests" / "distribute" / "jobs"
 
 
 @dataclasses.dataclass
@@ -22,12 +22,16 @@ class Result:
         ]
 
 
-def launch_job(script, *arguments, workers=2, limit=120, grace=2, max_restarts=0, **environ):
+def launch_job(script, *arguments, **options):
     """Launches tests/distribute/jobs/SCRIPT in every worker and waits for the job's end."""
-    command = [sys.executable, "-m", "tftrain", "launch"]
-    command += [f"--workers={workers}", f"--grace={grace}"]
-    command += [f"--max_restarts={max_restarts}", "--"]
-    command += [sys.executable, str(JOBS / script), *map(str, arguments)]
+    return launch([str(JOBS / script), *map(str, arguments)], **options)
+
+
+def launch(arguments, workers=2, ps=0, limit=120, grace=2, max_restarts=0, **environ):
+    """Launches Python with these arguments in every task and waits for the job's end."""
+    command = [sys.executable, "-m", "tftrain", "launch", f"--workers={workers}", f"--ps={ps}"]
+    command += [f"--grace={grace}", f"--max_restarts={max_restarts}", "--"]
+    command += [sys.executable, *arguments]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(
         command,
