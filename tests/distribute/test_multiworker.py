@@ -35,7 +35,7 @@ def test_preflight_reports_versions_and_shares_once(agreeing):
     lines = [line for line in agreeing["result"].output.splitlines() if "preflight" in line]
     assert len(lines) == 1
     assert "2 workers agree (TensorFlow " in lines[0]
-    assert "64 examples, about 32 for each worker; every worker reads all of them and" in lines[0]
+    assert "64 examples, about 32 a worker; every worker reads all of them and" in lines[0]
 
 
 def test_the_chief_writes_models_checkpoints_and_logs(agreeing):

@@ -103,3 +103,16 @@ def test_sharding_policy_is_told():
 
 def test_without_a_cluster_there_is_nothing_to_check():
     assert preflight.check(tf.distribute.get_strategy(), small_model()) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ({"examples": 7, "files": 1}, "7 examples in 1 file, about 4 a worker; every worker reads"),
+        ({"examples": -1}, "examples without end; every worker reads all"),
+        ({"files": 3}, "an unknown number of examples in 3 files; every worker"),
+        ({"examples": 8, "policy": "OFF"}, "all that its own dataset gives (sharding policy OFF)"),
+    ],
+)
+def test_shares_are_told_in_words(share, said):
+    assert said in data_shares.Share(**share).describe(workers=2)

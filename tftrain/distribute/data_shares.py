@@ -30,18 +30,18 @@ class Share:
 
         Example:
             >>> Share(examples=60000).describe(workers=4)
-            '60000 examples, about 15000 for each worker; every worker reads all of them and
+            '60000 examples, about 15000 a worker; every worker reads all of them and
             trains on its own part of each batch (sharding policy AUTO)'
         """
-        files = "" if self.files is None else f" in {self.files} file" + "s" * (self.files != 1)
-        return f"{self._count(workers)}{files}; {self._sharing} (sharding policy {self.policy})"
+        return f"{self._content(workers)}; {self._sharing} (sharding policy {self.policy})"
 
-    def _count(self, workers: int) -> str:
+    def _content(self, workers: int) -> str:
+        files = "" if self.files is None else f" in {self.files} file" + "s" * (self.files != 1)
         if self.examples is None:
-            return "a number of examples that only reading them will tell"
+            return f"an unknown number of examples{files}"
         if self.examples < 0:
-            return "examples without end"
-        return f"{self.examples} examples, about {-(-self.examples // workers)} for each worker"
+            return f"examples without end{files}"
+        return f"{self.examples} examples{files}, about {-(-self.examples // workers)} a worker"
 
     @property
     def _sharing(self) -> str:

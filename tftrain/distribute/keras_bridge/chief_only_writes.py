@@ -80,7 +80,7 @@ def _save_if_chief(
 
 
 def _archive_class() -> type:
-    """The class that writes archives: from Keras 3.13 on, `ExportArchive` makes another's."""
+    """The class that writes archives: in newer Keras `ExportArchive()` is not of its own class."""
     made = type(keras.export.ExportArchive())
     return next(each for each in made.__mro__ if "write_out" in vars(each))
 
