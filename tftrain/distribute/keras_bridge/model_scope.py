@@ -22,7 +22,10 @@ _expected = False
 
 def install() -> None:
     """Checks models in `compile`, `fit` and `evaluate`."""
-    wrap(keras.Model, "compile", _compile)
+    from keras.src.trainers.trainer import Trainer
+
+    # On Trainer: a loaded model is not compiled if its class's compile is not the trainer's.
+    wrap(Trainer, "compile", _compile)
     wrap(keras.Model, "fit", _fit)
     wrap(keras.Model, "evaluate", _evaluate)
 
