@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tftrain import (  # noqa: F401
         app,
         data,
+        distribute,
         errors,
         evaluate,
         export,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 _SUBPACKAGES = (
     "app",
     "data",
+    "distribute",
     "errors",
     "evaluate",
     "export",

@@ -17,7 +17,8 @@ from pathlib import Path
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path to write; on leaving the block it becomes `path`.
 
-    An error inside the block removes the temporary file and leaves `path` as it was.
+    An error inside the block removes the temporary file and leaves `path` as it was. So does a
+    block that writes nothing, as Keras's savers do in workers whose files are not kept.
 
     Example:
         >>> import pathlib, tempfile
@@ -31,9 +32,10 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = _beside(target)
     try:
         yield temporary
-        _sync(temporary)
-        os.replace(temporary, target)
-        _sync(target.parent)
+        if temporary.exists():
+            _sync(temporary)
+            os.replace(temporary, target)
+            _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -41,6 +43,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 @contextlib.contextmanager
 def publish_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary folder to fill; on leaving the block it becomes `path`.
+
+    An error inside the block, or a block that writes nothing, leaves no folder.
 
     Raises:
         OSError: `path` exists and is not an empty folder; nothing is changed.
@@ -50,10 +54,12 @@ def publish_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for file in temporary.rglob("*"):
+        written = list(temporary.rglob("*"))
+        for file in written:
             _sync(file)
-        os.rename(temporary, target)
-        _sync(target.parent)
+        if written:
+            os.rename(temporary, target)
+            _sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tftrain.data import Examples, steps_per_epoch, training_batches
+from tftrain.keras_api import tf
 
 
 def epochs(count, size, batch_size, seed=0, first_epoch=0):
@@ -38,3 +39,10 @@ def test_same_seed_same_order():
 
 def test_a_resumed_run_goes_on_with_the_same_order():
     assert epochs(3, 50, 7)[1:] == epochs(2, 50, 7, first_epoch=1)
+
+
+def test_the_batches_say_that_they_have_no_end():
+    examples = Examples(np.zeros((5, 1), np.float32), np.zeros(5, np.int64))
+    batches = training_batches(examples, 2, seed=0)
+    # workers would otherwise ask one another before every step whether there is a batch
+    assert int(batches.cardinality()) == tf.data.INFINITE_CARDINALITY

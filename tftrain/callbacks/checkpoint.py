@@ -69,6 +69,7 @@ def _read(checkpoint: tf.train.Checkpoint, folder: Path, name: str) -> None:
 
 
 def _checkpoint(model: keras.Model) -> tf.train.Checkpoint:
-    model.optimizer.build(model.trainable_variables)
+    with model.distribute_strategy.scope():
+        model.optimizer.build(model.trainable_variables)
     variables = [variable.value for variable in model.variables + model.optimizer.variables]
     return tf.train.Checkpoint(variables=variables)

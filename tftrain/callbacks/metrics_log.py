@@ -34,7 +34,7 @@ class MetricsLog(keras.callbacks.Callback):
         line = {
             "epoch": epoch + 1,
             **{name: _number(value) for name, value in (logs or {}).items()},
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "seconds": round(self._clock() - self._started, 4),
         }
         with self._path.open("a", encoding="utf-8") as file:

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "judge a run's model on its test set",
     "export": "write a run's model as a numbered SavedModel",
     "report": "write a run's page: curves, mistakes, settings",
+    "launch": "run a script as a cluster on this machine",
     "doctor": "check versions, devices and known conflicts",
 }
 INTERRUPTED = 130

@@ -11,15 +11,17 @@ Examples:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from tftrain import data, export, training
+from tftrain import data, distribute, export, training
 from tftrain.cli import arguments, report
 from tftrain.errors import ConfigError, RunFolderError, TftrainError
 
@@ -67,34 +69,49 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Trains, evaluates, exports and reports."""
-    folder = training.RunFolder.open(values.out) if values.resume else None
-    config = _resume_config(folder, values) if folder else _resolve(values)
+    resumed = training.RunFolder.open(values.out) if values.resume else None
+    config = _resume_config(resumed, values) if resumed else _resolve(values)
+    strategy = training.make_strategy(config)  # before anything makes TensorFlow run
     print(f"reading {config.dataset} ...", file=sys.stderr)
     splits = data.load(config.dataset, data_dir=config.data_dir)
-    experiment = training.prepare(config, splits)
-    folder = folder or _new_folder(config, values)
-    folder.write_json(
-        folder.config,
-        {**dataclasses.asdict(config), "environment": training.environment.describe()},
-    )
-    result = _train(experiment, folder, resumed=values.resume)
-    exported = export.saved_model(experiment.model, folder.saved_model)
-    report.write(folder, splits, experiment.model)
-    folder.discard_previous()
-    print(_summary(folder, result, exported))
+    experiment = training.prepare(config, splits, strategy)
+    with contextlib.ExitStack() as stack:
+        if distribute.is_writer(strategy):
+            folder = resumed or _new_folder(config, values)
+        else:  # the other workers take the same steps, since many are collective
+            folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
+        _work(experiment, folder, resumed)
+        if distribute.is_writer(strategy):
+            folder.discard_previous()
+            print(_summary(folder))
     return 0
 
 
+def _work(
+    experiment: training.Experiment,
+    folder: training.RunFolder,
+    resumed: training.RunFolder | None,
+) -> None:
+    settings = dataclasses.asdict(experiment.config)
+    environment = training.environment.describe()
+    folder.write_json(folder.config, {**settings, "environment": environment})
+    _train(experiment, folder, resumed)
+    export.saved_model(experiment.model, folder.saved_model)
+    report.write(folder, experiment.splits, experiment.model)
+
+
 def _train(
-    experiment: training.Experiment, folder: training.RunFolder, resumed: bool
-) -> dict[str, Any]:
+    experiment: training.Experiment,
+    folder: training.RunFolder,
+    resumed: training.RunFolder | None,
+) -> None:
     from tftrain import callbacks
 
-    first_epoch = callbacks.restore(experiment.model, folder.checkpoints) if resumed else 0
+    first_epoch = callbacks.restore(experiment.model, resumed.checkpoints) if resumed else 0
     folder.keep_metrics(first_epoch)
     config, examples = experiment.config, len(experiment.splits.train)
     try:
-        return training.run(
+        training.run(
             experiment,
             folder,
             [
@@ -143,7 +160,9 @@ def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> train
     return training.RunFolder.create_numbered(_PARENT, name)
 
 
-def _summary(folder: training.RunFolder, result: dict[str, Any], exported: Path) -> str:
+def _summary(folder: training.RunFolder) -> str:
+    result = folder.read_result()
+    exported = max(folder.saved_model.iterdir(), key=lambda version: int(version.name))
     rows = {
         "test accuracy": f"{result['test_accuracy']:.4f}",
         "training": f"{result['train_seconds']:.1f} s",

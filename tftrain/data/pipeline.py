@@ -45,4 +45,5 @@ def training_batches(
         return batches.map(lambda index: (tf.gather(x, index), tf.gather(y, index)))
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
-    return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return epochs.flat_map(one_epoch).apply(endless).prefetch(tf.data.AUTOTUNE)

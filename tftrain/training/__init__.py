@@ -2,7 +2,7 @@
 
 from tftrain.training import environment
 from tftrain.training.config import TrainConfig, read_file, resolve
-from tftrain.training.experiment import Experiment, prepare, run
+from tftrain.training.experiment import Experiment, make_strategy, prepare, run
 from tftrain.training.run_folder import RunFolder
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "RunFolder",
     "TrainConfig",
     "environment",
+    "make_strategy",
     "prepare",
     "read_file",
     "resolve",

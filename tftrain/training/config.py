@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tftrain import data, models, optim
+from tftrain import data, distribute, models, optim
 from tftrain.errors import BadInput, ConfigError, suggestion
 
 _LARGEST = 2**31
@@ -36,6 +36,9 @@ class TrainConfig:
     optimizer: str = _setting("adam", "|".join(optim.names()), str)
     learning_rate: float | None = _setting(None, "default: the optimizer's own", float)
     seed: int = _setting(0, "of weights, order and dropout", int)
+    strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
+    devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
+    sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
 
 
 def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
@@ -126,6 +129,12 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
             check(name)
         except BadInput as error:
             yield str(error)
+    try:
+        distribute.check_options(config.strategy, config.devices, config.sync_every)
+    except ConfigError as error:
+        yield from error.problems
+    except BadInput as error:
+        yield str(error)
     for name in ("epochs", "batch_size", "learning_rate"):
         value = getattr(config, name)
         if value is not None and not 0 < value < float("inf"):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from tftrain import data, models, optim
+from tftrain import data, distribute, models, optim
 from tftrain.atomic import replace_file
 from tftrain.keras_api import keras, tf
 from tftrain.training.config import TrainConfig
@@ -22,8 +22,20 @@ class Experiment:
     model: keras.Model
 
 
-def prepare(config: TrainConfig, splits: data.Splits) -> Experiment:
-    """Seeds everything and builds the compiled model.
+def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
+    """The strategy asked for; to be made before TensorFlow runs anything.
+
+    In a parameter-server job this serves, and then ends the process, in every task but one.
+    """
+    return distribute.strategy(
+        config.strategy, devices=config.devices, sync_every=config.sync_every
+    )
+
+
+def prepare(
+    config: TrainConfig, splits: data.Splits, strategy: tf.distribute.Strategy
+) -> Experiment:
+    """Seeds everything and builds the compiled model under the strategy.
 
     Seeding is for the whole process. TensorFlow's CPU kernels are deterministic as they are; on
     a machine with GPUs its deterministic kernels are switched on.
@@ -31,12 +43,13 @@ def prepare(config: TrainConfig, splits: data.Splits) -> Experiment:
     keras.utils.set_random_seed(config.seed)
     if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
-    model = models.by_name(config.model, splits.info.shape, splits.info.classes)
-    model.compile(
-        optimizer=optim.optimizer(config.optimizer, config.learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    with strategy.scope():
+        model = models.by_name(config.model, splits.info.shape, splits.info.classes)
+        model.compile(
+            optimizer=optim.optimizer(config.optimizer, config.learning_rate),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
     return Experiment(config, splits, model)
 
 

@@ -1,0 +1,105 @@
+"""tftrain train under every strategy of one machine, in real processes.
+
+The model has no dropout, so that all replicas together must learn what one process learns.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.launched_job import launch
+from tftrain.cli.main import main
+
+SETTINGS = ["train", "--model=linear", "--learning_rate=0.05", "--batch_size=100"]
+TRAIN = ["-m", "tftrain", *SETTINGS]
+LIMIT = 240  # seconds for a machine with much else to do
+FILES = ["checkpoints", "config.json", "metrics.jsonl", "model.keras", "report.html",
+         "result.json", "saved_model"]  # fmt: skip
+
+
+def history(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return {name: [line[name] for line in lines] for name in lines[0] if name != "seconds"}
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def result(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def assert_same(folder, expected):
+    found, wanted = history(folder), history(expected)
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        assert found[name] == pytest.approx(values, abs=1e-5), name
+    for name in ("test_accuracy", "test_loss"):
+        assert result(folder)[name] == pytest.approx(result(expected)[name], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run of one process."""
+    out = tmp_path_factory.mktemp("alone") / "run"
+    assert main([*SETTINGS, "--epochs=3", f"--out={out}"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory):
+    """Two workers train two epochs; a second job of two workers goes on with the third."""
+    out = tmp_path_factory.mktemp("workers") / "run"
+    first = launch([*TRAIN, "--epochs=2", f"--out={out}"], limit=LIMIT)
+    assert first.status == 0, first.output
+    again = ["-m", "tftrain", "train", "--resume", "--epochs=3", f"--out={out}"]
+    second = launch(again, limit=LIMIT)
+    assert second.status == 0, second.output
+    return {"out": out, "first": first, "second": second}
+
+
+def test_two_workers_that_resume_learn_what_one_process_learns(two_workers, alone):
+    assert_same(two_workers["out"], alone)
+
+
+def test_only_the_chief_writes(two_workers):
+    out = two_workers["out"]
+    assert files(out) == FILES
+    assert files(out / "saved_model") == ["1", "2"]  # one of each job
+    assert files(out.parent) == ["run"]
+
+
+def test_only_the_chief_prints_the_summary(two_workers):
+    for job in (two_workers["first"], two_workers["second"]):
+        summaries = [line for line in job.output.splitlines() if "test accuracy" in line]
+        assert [line[:8] for line in summaries] == ["worker 0"]
+
+
+def test_nobody_sees_warnings_of_tensorflow(two_workers):
+    assert "WARNING" not in two_workers["first"].output + two_workers["second"].output
+
+
+def test_two_devices_learn_what_one_learns(tmp_path, alone):
+    command = [*TRAIN, "--strategy=mirrored", "--devices=2", "--epochs=3"]
+    subprocess.run(
+        [sys.executable, *command, f"--out={tmp_path}/run"],
+        check=True, capture_output=True, timeout=LIMIT,
+    )  # fmt: skip
+    assert_same(tmp_path / "run", alone)
+
+
+@pytest.mark.parametrize(
+    ("servers", "flags"),
+    [pytest.param(1, [], id="parameter server"), pytest.param(0, ["--sync_every=4"], id="local")],
+)
+def test_other_algorithms_learn_as_well(tmp_path, alone, servers, flags):
+    out = tmp_path / "run"
+    job = launch([*TRAIN, "--epochs=3", f"--out={out}", *flags], ps=servers, limit=LIMIT)
+    assert job.status == 0, job.output
+    assert files(out) == FILES
+    assert len(history(out)["loss"]) == 3
+    assert result(out)["test_accuracy"] > result(alone)["test_accuracy"] - 0.1
+    assert "WARNING" not in job.output

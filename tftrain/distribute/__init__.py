@@ -1,0 +1,12 @@
+"""One script, one device or many hosts: strategies, clusters, the launcher, repairs of Keras.
+
+Example:
+    >>> import tftrain.distribute
+    >>> callable(tftrain.distribute.strategy)
+    True
+"""
+
+from tftrain.distribute.roles import is_writer
+from tftrain.distribute.strategies import NAMES, check_options, strategy
+
+__all__ = ["NAMES", "check_options", "is_writer", "strategy"]

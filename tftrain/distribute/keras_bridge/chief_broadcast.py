@@ -1,0 +1,53 @@
+"""Gives every worker what the chief has.
+
+All workers must call these functions in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tftrain.distribute import worker_sums
+from tftrain.keras_api import tf
+
+
+def integers(strategy: Any, values: Sequence[int], length: int) -> list[int]:
+    """The chief's `length` integers, in every worker."""
+    mine = np.zeros(length, np.int64)
+    if strategy.extended.should_checkpoint:
+        mine[:] = values
+    return [int(value) for value in worker_sums.of_chief(strategy, [mine])[0]]
+
+
+def arrays(
+    strategy: Any, values: Sequence[np.ndarray] | None, shapes: Sequence[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """The chief's float arrays, in every worker.
+
+    Args:
+        strategy: The multi-worker strategy.
+        values: The arrays; only the chief's are looked at.
+        shapes: Their shapes, known to all.
+    """
+    mine = [np.zeros(shape, np.float32) for shape in shapes]
+    if strategy.extended.should_checkpoint:
+        mine = [np.asarray(value, np.float32) for value in values or mine]
+    return [value.numpy() for value in worker_sums.of_chief(strategy, mine)]
+
+
+def variables(strategy: Any, targets: Sequence[Any]) -> None:
+    """Assigns the chief's values to the Keras variables of every worker."""
+    values = [tf.convert_to_tensor(variable._value) for variable in targets]
+    shared = worker_sums.of_chief(strategy, [_summable(value) for value in values])
+    for variable, value, total in zip(targets, values, shared, strict=True):
+        variable.assign(tf.cast(total, value.dtype))
+
+
+def _summable(value: Any) -> Any:
+    """Collectives sum floats and signed integers; seeds are unsigned and flags are bool."""
+    if value.dtype.is_floating:
+        return value
+    return tf.cast(value, tf.int64)

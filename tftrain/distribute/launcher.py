@@ -1,0 +1,147 @@
+"""Starts a whole cluster on this machine: the same command in every task, each with its TF_CONFIG.
+
+    status = launch(["python", "script.py"], workers=2)
+
+The job's exit status is that of the task that failed first; all others are then ended, with
+everything they started. TensorFlow is not imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from tftrain.distribute.clusters import Cluster
+from tftrain.distribute.processes import Group
+from tftrain.errors import LaunchError
+
+RESTART_VARIABLE = "TFTRAIN_RESTART"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failure:
+    name: str
+    status: int
+
+
+def launch(
+    command: Sequence[str],
+    workers: int,
+    ps: int = 0,
+    max_restarts: int = 0,
+    grace_seconds: float = 10.0,
+    output: TextIO | None = None,
+) -> int:
+    """Runs `command` in every task of a local cluster and waits for the end of the job.
+
+    With parameter servers there is one more task, the chief, which coordinates. Every line that
+    a task prints comes out with the task's name before it, in colour on a terminal.
+
+    Args:
+        command: The program and its arguments.
+        workers: The number of workers, 1 or more.
+        ps: The number of parameter servers.
+        max_restarts: How many times the whole job is started again after a failure; each time
+            on new ports, with `TFTRAIN_RESTART` counting from 0.
+        grace_seconds: How long a task may take to end after SIGTERM before it is killed.
+        output: Where lines go; standard output by default.
+
+    Returns:
+        0 if every task ended with 0; the status of the first that failed, 128 + N if signal N
+        ended it; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP (none is restarted).
+
+    Raises:
+        LaunchError: The arguments are wrong or the program cannot be started.
+    """
+    _check(command, workers, ps, max_restarts)
+    output = sys.stdout if output is None else output
+    for attempt in range(max_restarts + 1):
+        with _group(output, grace_seconds) as group:
+            failure = _run(group, command, workers, ps, attempt)
+        if failure is None:
+            return 0
+        if not failure.name:  # a signal to this process, not a task, ended the job
+            return failure.status
+        _tell(f"{failure.name} failed with exit status {failure.status}; all others were ended")
+        if attempt < max_restarts:
+            _tell(f"starting the job again ({attempt + 1} of at most {max_restarts} times)")
+    return failure.status
+
+
+def _check(command: Sequence[str], workers: int, ps: int, max_restarts: int) -> None:
+    problems = [
+        f"{name}={value}: expected {least} or more"
+        for name, value, least in (
+            ("workers", workers, 1),
+            ("ps", ps, 0),
+            ("max_restarts", max_restarts, 0),
+        )
+        if value < least
+    ]
+    if not command:
+        problems.append("no command: expected one after --, e.g. -- python script.py")
+    if problems:
+        raise LaunchError("; ".join(problems))
+
+
+def _group(output: TextIO, grace_seconds: float) -> Group:
+    return Group(output, colour=output.isatty(), grace_seconds=grace_seconds)
+
+
+def _run(
+    group: Group, command: Sequence[str], workers: int, ps: int, attempt: int
+) -> _Failure | None:
+    for cluster in local_clusters(workers, ps):
+        environ = {
+            **os.environ,
+            "TF_CONFIG": json.dumps(cluster.tf_config()),
+            "PYTHONUNBUFFERED": "1",
+            RESTART_VARIABLE: str(attempt),
+        }
+        try:
+            group.start(cluster.name, command, environ)
+        except OSError as error:
+            raise LaunchError(f"cannot start {command[0]!r}: {error.strerror}") from error
+    name, status = group.wait()
+    return _Failure(name, status) if status else None
+
+
+def local_clusters(workers: int, ps: int = 0) -> list[Cluster]:
+    """The cluster of a local job on ports that are free now, as each of its tasks sees it."""
+    addresses = [f"localhost:{port}" for port in free_ports(workers + ps + bool(ps))]
+    jobs = {
+        "chief": addresses[: bool(ps)],
+        "worker": addresses[bool(ps) : bool(ps) + workers],
+        "ps": addresses[bool(ps) + workers :],
+    }
+    return [
+        Cluster(
+            workers=tuple(jobs["worker"]),
+            ps=tuple(jobs["ps"]),
+            chief=next(iter(jobs["chief"]), None),
+            task_type=job,
+            task_index=index,
+        )
+        for job, members in jobs.items()
+        for index in range(len(members))
+    ]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on; all are held until all are known, so they differ."""
+    with contextlib.ExitStack() as stack:
+        holders = [
+            stack.enter_context(socket.create_server(("", 0), reuse_port=False))
+            for _ in range(count)
+        ]
+        return [holder.getsockname()[1] for holder in holders]
+
+
+def _tell(text: str) -> None:
+    print(f"tftrain launch: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,161 @@
+"""A group of processes that begin and end together, their lines told apart by a prefix.
+
+Each process leads a process group of its own, so that what it starts ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import IO, TextIO
+
+from tftrain.distribute.prefixes import Prefix
+
+_POLL_SECONDS = 0.05
+_DRAIN_SECONDS = 0.5
+
+
+@dataclasses.dataclass
+class _Task:
+    name: str
+    process: subprocess.Popen[bytes]
+    prefix: Prefix
+
+
+class Group:
+    """Processes that are all ended when the block is left, whatever the reason.
+
+    Args:
+        output: Where the prefixed lines go.
+        colour: Whether prefixes are coloured.
+        grace_seconds: Time from SIGTERM to SIGKILL.
+    """
+
+    def __init__(self, output: TextIO, colour: bool, grace_seconds: float) -> None:
+        self._output = output
+        self._colour = colour
+        self._grace_seconds = grace_seconds
+        self._tasks: list[_Task] = []
+        self._selector = selectors.DefaultSelector()
+        self._signal: int | None = None
+        self._handlers: dict[int, object] = {}
+
+    def __enter__(self) -> Group:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(ValueError):  # not in the main thread
+                self._handlers[number] = signal.signal(number, self._note_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._end_all()
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._selector.close()
+
+    def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        """Starts a process.
+
+        Raises:
+            OSError: The program is missing or not executable.
+        """
+        process = subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        prefix = Prefix(name, len(self._tasks), self._output, self._colour)
+        task = _Task(name, process, prefix)
+        self._tasks.append(task)
+        os.set_blocking(process.stdout.fileno(), False)
+        self._selector.register(process.stdout, selectors.EVENT_READ, task)
+
+    def wait(self) -> tuple[str, int]:
+        """Passes lines on until all processes have ended well, one has failed, or a signal came.
+
+        Returns:
+            The name and exit status of the first that failed; `("", 128 + N)` after signal N;
+            `("", 0)` if none failed.
+        """
+        running = list(self._tasks)
+        while running and self._signal is None:
+            self._pass_lines(_POLL_SECONDS)
+            for task in [one for one in running if one.process.poll() is not None]:
+                running.remove(task)
+                if task.process.returncode:
+                    return task.name, _status(task.process.returncode)
+        return "", 0 if self._signal is None else 128 + self._signal
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+
+    def _pass_lines(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            if not _forward(key.fileobj, key.data.prefix):
+                self._selector.unregister(key.fileobj)
+        if not self._selector.get_map():
+            time.sleep(seconds)
+
+    def _end_all(self) -> None:
+        self._signal_groups(signal.SIGTERM)
+        deadline = time.monotonic() + self._grace_seconds
+        while self._alive() and time.monotonic() < deadline:
+            self._pass_lines(_POLL_SECONDS)
+        self._signal_groups(signal.SIGKILL)
+        for task in self._tasks:
+            task.process.wait()
+        self._drain()
+
+    def _drain(self) -> None:
+        # A process that left its group may hold the pipe open: do not wait for it for ever.
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while self._selector.get_map() and time.monotonic() < deadline:
+            self._pass_lines(_POLL_SECONDS)
+        for task in self._tasks:
+            task.prefix.finish()
+            task.process.stdout.close()
+
+    def _alive(self) -> bool:
+        return any(_group_exists(task.process) for task in self._tasks)
+
+    def _signal_groups(self, number: int) -> None:
+        for task in self._tasks:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(task.process.pid, number)
+
+
+def _group_exists(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()  # reaps the leader; its children may live on
+    try:
+        os.killpg(process.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _status(returncode: int) -> int:
+    return returncode if returncode > 0 else 128 - returncode
+
+
+def _forward(pipe: IO[bytes], prefix: Prefix) -> bool:
+    """Passes on what there is to read; False at the end."""
+    data = pipe.read(65536)
+    if data:
+        prefix.write(data)
+    return data != b""
