@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tftrain.cli.main import main
+from tftrain.training import RunFolder
 
 
 def metrics(folder):
@@ -131,6 +132,62 @@ def test_resume_lengthens_a_run_as_if_it_had_been_one(finished_run, tmp_path):
     shutil.copytree(finished_run, longer)
     assert main(["train", "--resume", "--epochs=4", f"--out={longer}"]) == 0
     assert metrics(longer) == metrics(whole)
+
+
+def test_config_records_the_learning_rate_that_was_used(finished_run):
+    assert json.loads((finished_run / "config.json").read_text())["learning_rate"] == 0.001
+
+
+def test_a_run_with_a_small_rate_is_repeated(tmp_path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert main(["train", "--epochs=1", "--learning_rate=0.00001", f"--out={first}"]) == 0
+    assert main(["train", f"--config={first}/config.json", f"--out={again}"]) == 0
+    assert metrics(again) == metrics(first)
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path: path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("gone", ["checkpoints", "metrics.jsonl"])
+def test_resume_of_a_damaged_run_changes_nothing(gone, finished_run, tmp_path, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    (shutil.rmtree if (out / gone).is_dir() else os.unlink)(out / gone)
+    before = contents(out)
+    assert main(["train", "--resume", "--epochs=3", f"--out={out}"]) == 2
+    assert "the folder is damaged" in capsys.readouterr().err
+    assert contents(out) == before
+
+
+def test_a_run_in_training_is_not_touched(finished_run, tmp_path, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    with RunFolder(out).locked():
+        for how in ("--resume", "--overwrite"):
+            assert main(["train", how, "--epochs=3", f"--out={out}"]) == 2
+            assert "another process is training" in capsys.readouterr().err
+    assert len(metrics(out)) == 2
+
+
+def test_overwrite_of_what_is_no_run_is_refused_before_work(tmp_path, capsys):
+    assert main(["train", "--overwrite", f"--out={tmp_path}"]) == 2
+    assert complaints(capsys) == [f"{tmp_path} is not a run folder: it holds no config.json"]
+
+
+def test_a_home_folder_is_understood(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["train", "--epochs=1", "--model=linear", "--out=~/run"]) == 0
+    assert (tmp_path / "run" / "model.keras").exists()
+
+
+def test_divergence_is_told_and_kept_as_json(tmp_path, capsys):
+    out = tmp_path / "run"
+    rate = ["--optimizer=sgd", "--learning_rate=1e30", "--epochs=1"]
+    assert main(["train", *rate, f"--out={out}"]) == 0
+    assert "training diverged" in capsys.readouterr().out
+    assert json.loads((out / "result.json").read_text())["test_loss"] is None
 
 
 def test_resume_cannot_shorten(finished_run, capsys):

@@ -4,7 +4,7 @@ import pytest
 import tftrain
 from tftrain.callbacks import MetricsLog
 from tftrain.keras_api import keras
-from tftrain.training import RunFolder, TrainConfig, prepare, run
+from tftrain.training import RunFolder, TrainConfig, make_strategy, prepare, run
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -14,7 +14,8 @@ class Interrupt(keras.callbacks.Callback):
 
 
 def train(path, *callbacks, **settings):
-    experiment = prepare(TrainConfig(**{"epochs": 2, **settings}), tftrain.data.load("digits"))
+    config = TrainConfig(**{"epochs": 2, "strategy": "one", **settings})
+    experiment = prepare(config, tftrain.data.load("digits"), make_strategy(config))
     folder = RunFolder.create(path)
     return experiment, folder, run(experiment, folder, [MetricsLog(folder.metrics), *callbacks])
 

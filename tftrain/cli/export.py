@@ -10,6 +10,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -32,5 +33,5 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Exports and prints the path."""
     model = trained.load_model(training.RunFolder.open(positional[0]))
-    print(export.saved_model(model, values["to"].value))
+    print(export.saved_model(model, Path(values["to"].value).expanduser()))
     return 0

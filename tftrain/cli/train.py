@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from absl import flags
 from tftrain import data, distribute, export, training
 from tftrain.cli import arguments, report
 from tftrain.errors import ConfigError, RunFolderError, TftrainError
+from tftrain.keras_api import require_tensorflow_backend
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
 _PARENT = Path("runs")
@@ -57,8 +59,14 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         for name in sorted(set(fixed) - set(_CHANGED_BY_RESUME)):
             yield f"--{name} cannot be changed by --resume: the run's own setting holds"
         return
-    if values.out and Path(values.out).exists() and not values.overwrite:
-        yield training.RunFolder.taken(Path(values.out))
+    for name in ("out", "config"):
+        if values[name].present and not values[name].value:
+            yield f"--{name} is empty"
+    try:
+        if values.out:
+            training.RunFolder(values.out).check_free(overwrite=values.overwrite)
+    except TftrainError as error:
+        yield str(error)
     try:
         _resolve(values)
     except ConfigError as error:
@@ -69,6 +77,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Trains, evaluates, exports and reports."""
+    require_tensorflow_backend()
     resumed = training.RunFolder.open(values.out) if values.resume else None
     config = _resume_config(resumed, values) if resumed else _resolve(values)
     strategy = training.make_strategy(config)  # before anything makes TensorFlow run
@@ -78,9 +87,11 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     with contextlib.ExitStack() as stack:
         if distribute.is_writer(strategy):
             folder = resumed or _new_folder(config, values)
+            stack.enter_context(folder.locked())
         else:  # the other workers take the same steps, since many are collective
             folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
-        _work(experiment, folder, resumed)
+        with _telling_how_to_go_on(folder):
+            _work(experiment, folder, resumed)
         if distribute.is_writer(strategy):
             folder.discard_previous()
             print(_summary(folder))
@@ -92,39 +103,51 @@ def _work(
     folder: training.RunFolder,
     resumed: training.RunFolder | None,
 ) -> None:
+    first_epoch = _take_up(experiment, resumed) if resumed else 0
     settings = dataclasses.asdict(experiment.config)
     environment = training.environment.describe()
     folder.write_json(folder.config, {**settings, "environment": environment})
-    _train(experiment, folder, resumed)
+    folder.keep_metrics(first_epoch)
+    _train(experiment, folder, first_epoch)
     export.saved_model(experiment.model, folder.saved_model)
     report.write(folder, experiment.splits, experiment.model)
 
 
-def _train(
-    experiment: training.Experiment,
-    folder: training.RunFolder,
-    resumed: training.RunFolder | None,
-) -> None:
+def _take_up(experiment: training.Experiment, resumed: training.RunFolder) -> int:
+    """Restores the newest checkpoint; the number of epochs behind it."""
     from tftrain import callbacks
 
-    first_epoch = callbacks.restore(experiment.model, resumed.checkpoints) if resumed else 0
-    folder.keep_metrics(first_epoch)
-    config, examples = experiment.config, len(experiment.splits.train)
-    try:
-        training.run(
-            experiment,
-            folder,
-            [
-                callbacks.Progress(examples, config.batch_size, first_epoch),
-                callbacks.MetricsLog(folder.metrics),
-                callbacks.Checkpoint(folder.checkpoints),
-            ],
-            first_epoch,
+    logged = len(resumed.read_metrics())
+    epochs = callbacks.restore(experiment.model, resumed.checkpoints)
+    if epochs > logged or (logged and not epochs):
+        raise RunFolderError(
+            f"{resumed.path} has {logged} epochs in metrics.jsonl, but its checkpoint has "
+            f"{epochs}: the folder is damaged; --overwrite starts again"
         )
+    return epochs
+
+
+def _train(experiment: training.Experiment, folder: training.RunFolder, first_epoch: int) -> None:
+    from tftrain import callbacks
+
+    config, examples = experiment.config, len(experiment.splits.train)
+    shown = [
+        callbacks.Progress(examples, config.batch_size, first_epoch),
+        callbacks.MetricsLog(folder.metrics),
+        callbacks.Checkpoint(folder.checkpoints),
+    ]
+    training.run(experiment, folder, shown, first_epoch)
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(folder: training.RunFolder) -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
+        kept = f"; the run before is kept in {folder.previous}" if folder.previous else ""
         print(
-            f"\ninterrupted after {len(folder.read_metrics())} of {config.epochs} epochs; "
-            f"go on with: tftrain train --resume --out={folder.path}",
+            f"\ninterrupted after {len(folder.read_metrics())} epochs{kept}; go on with: "
+            f"tftrain train --resume --out={shlex.quote(str(folder.path))}",
             file=sys.stderr,
         )
         raise
@@ -136,11 +159,8 @@ def _given_settings(values: flags.FlagValues) -> dict[str, Any]:
 
 
 def _resolve(values: flags.FlagValues) -> training.TrainConfig:
-    settings = _given_settings(values)
-    if settings.get("data_dir"):
-        settings["data_dir"] = str(Path(settings["data_dir"]).absolute())
     file = training.read_file(values.config) if values.config else {}
-    return training.resolve(file, settings)
+    return training.resolve(file, _given_settings(values))
 
 
 def _resume_config(folder: training.RunFolder, values: flags.FlagValues) -> training.TrainConfig:
@@ -155,7 +175,7 @@ def _resume_config(folder: training.RunFolder, values: flags.FlagValues) -> trai
 
 def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> training.RunFolder:
     if values.out:
-        return training.RunFolder.create(Path(values.out), overwrite=values.overwrite)
+        return training.RunFolder.create(values.out, overwrite=values.overwrite)
     name = f"{config.dataset}-{config.model}".replace("/", "_").replace(":", "_")
     return training.RunFolder.create_numbered(_PARENT, name)
 
@@ -171,4 +191,6 @@ def _summary(folder: training.RunFolder) -> str:
         "report": folder.report,
         "SavedModel": exported,
     }
+    if result["test_loss"] is None:
+        rows["warning"] = "the loss is not a number: training diverged; lower --learning_rate"
     return "\n".join(f"{name:14} {value}" for name, value in rows.items())

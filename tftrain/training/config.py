@@ -74,7 +74,7 @@ def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         BadInput: The file is missing, cannot be parsed, or holds no mapping.
     """
     try:
-        content = _parse(Path(path).read_text(encoding="utf-8"))
+        content = _parse(Path(path).expanduser().read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"config file {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -139,7 +139,7 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         value = getattr(config, name)
         if value is not None and not 0 < value < float("inf"):
             yield f"{name} is {value}; expected a positive number"
-        elif value is not None and value >= _LARGEST:
+        elif isinstance(value, int) and value >= _LARGEST:
             yield f"{name} is {value}; expected less than {_LARGEST}"
     if not 0 <= config.seed < _LARGEST:
         yield f"seed is {config.seed}; expected 0 to {_LARGEST - 1}"

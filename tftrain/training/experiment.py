@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,9 @@ def prepare(
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-    return Experiment(config, splits, model)
+    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    known = dataclasses.replace(config, learning_rate=float(f"{rate:.7g}"))  # float32's digits
+    return Experiment(known, splits, model)
 
 
 def run(
@@ -73,6 +76,7 @@ def run(
     Raises:
         KeyboardInterrupt: As received, once the folder says that the run was interrupted.
     """
+    folder.write_json(folder.result, {"status": "running"})
     try:
         _fit(experiment, callbacks, first_epoch)
         result = _result(experiment, folder)
@@ -114,7 +118,7 @@ def _result(experiment: Experiment, folder: RunFolder) -> dict[str, Any]:
     return {
         "status": "finished",
         "test_accuracy": tested["accuracy"],
-        "test_loss": tested["loss"],
+        "test_loss": tested["loss"] if math.isfinite(tested["loss"]) else None,
         "train_seconds": round(seconds, 3),
         "examples_per_second": round(config.epochs * len(splits.train) / seconds, 1),
         "epochs": config.epochs,

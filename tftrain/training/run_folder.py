@@ -25,10 +25,11 @@ class RunFolder:
         model: `model.keras`, the trained model.
         saved_model: Folder of numbered SavedModels.
         report: `report.html`.
+        previous: Where the run that this one replaces was set aside; None if there is none.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self.config = self.path / "config.json"
         self.metrics = self.path / "metrics.jsonl"
         self.result = self.path / "result.json"
@@ -36,39 +37,39 @@ class RunFolder:
         self.model = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
         self.report = self.path / "report.html"
-        self._previous: Path | None = None
+        self.previous: Path | None = None
 
     @classmethod
-    def create(cls, path: Path, *, overwrite: bool = False) -> RunFolder:
+    def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False) -> RunFolder:
         """Makes a new, empty run folder.
 
         With `overwrite`, what was there is set aside as `NAME.previous`, and is dropped only
         by `discard_previous`, once the new run is whole.
 
         Raises:
-            RunFolderError: It exists and is not to be overwritten, or is not a run at all.
+            RunFolderError: It exists and is not to be overwritten, is not a run at all, or
+                another process is training in it.
         """
-        if path.exists():
-            if not overwrite:
-                raise RunFolderError(cls.taken(path))
-            path = path.resolve()  # a link's target is what is replaced
-            cls.open(path)
-            previous = _free_name(path, ".previous")
-            path.rename(previous)
-        else:
-            previous = None
-        _make(path)
         run = cls(path)
-        run._previous = previous
+        run.check_free(overwrite=overwrite)
+        if run.path.exists():
+            run = cls(run.path.resolve())  # a link's target is what is replaced
+            with run.locked():
+                run.previous = _free_name(run.path, ".previous")
+                run.path.rename(run.previous)
+        _make(run.path)
         return run
 
-    @staticmethod
-    def taken(path: Path) -> str:
-        """What to tell someone who wants a new run where something exists."""
-        return (
-            f"{path} exists; give another --out, --overwrite to replace it, "
-            "or --resume to go on with it"
-        )
+    def check_free(self, *, overwrite: bool) -> None:
+        """Raises RunFolderError unless a new run may be made here; changes nothing."""
+        if not self.path.exists():
+            return
+        if not overwrite:
+            raise RunFolderError(
+                f"{self.path} exists; give another --out, --overwrite to replace it, "
+                "or --resume to go on with it"
+            )
+        self.open(self.path)
 
     @classmethod
     def create_numbered(cls, parent: Path, name: str) -> RunFolder:
@@ -101,8 +102,8 @@ class RunFolder:
 
     def discard_previous(self) -> None:
         """Removes the run that this one was told to overwrite."""
-        if self._previous:
-            shutil.rmtree(self._previous)
+        if self.previous:
+            shutil.rmtree(self.previous)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
