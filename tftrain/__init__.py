@@ -7,15 +7,20 @@ Example:
     >>> splits = tftrain.data.load("digits")
     >>> splits.train.x.shape[1:], splits.info.classes
     ((8, 8, 1), 10)
+
+Imported before Keras, it also makes TensorFlow the backend of a plain `import keras`, whatever
+Keras's own settings file says.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tftrain import (  # noqa: F401
+        app,
         data,
         distribute,
         errors,
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
+    "app",
     "data",
     "distribute",
     "errors",
@@ -42,6 +48,8 @@ _SUBPACKAGES = (
 )
 
 __all__ = ["__version__", *_SUBPACKAGES]
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 def __getattr__(name: str) -> Any:

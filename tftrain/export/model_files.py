@@ -29,7 +29,8 @@ def h5(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     Raises:
         ExportError: `path` does not end in `.h5`.
     """
-    return _save(model, Path(path), ".h5")
+    with _optimizer_kept(model):
+        return _save(model, Path(path), ".h5")
 
 
 def _save(model: keras_api.Model, path: Path, suffix: str) -> Path:
@@ -39,6 +40,22 @@ def _save(model: keras_api.Model, path: Path, suffix: str) -> Path:
     with replace_file(path) as temporary, _no_warnings():
         model.save(temporary)
     return path
+
+
+@contextlib.contextmanager
+def _optimizer_kept(model: keras_api.Model) -> Iterator[None]:
+    """Up to Keras 3.15, saving as HDF5 takes the optimizer out of the model's compile settings.
+
+    A `.keras` file written later then loads with RMSprop instead, and without the state of the
+    optimizer. Repaired upstream by keras#23475.
+    """
+    settings = getattr(model, "_compile_config", None)
+    kept = dict(settings.config) if settings is not None else {}
+    try:
+        yield
+    finally:
+        if settings is not None:
+            settings.config.update(kept)
 
 
 @contextlib.contextmanager

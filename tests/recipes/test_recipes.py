@@ -1,0 +1,205 @@
+"""Every recipe, from flags to files: a few steps on data that are at hand."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from tftrain.errors import TftrainError
+from tftrain.keras_api import keras
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+NAMES = sorted(path.stem for path in RECIPES.glob("*.py"))
+CLASSIFIERS = [name for name in NAMES if name != "linear_regression"]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(name, *arguments):
+    """Runs a recipe in this process, as its own `__main__`; returns its exit code."""
+    with pytest.MonkeyPatch.context() as patch, flagsaver.flagsaver():
+        patch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(RECIPES / f"{name}.py"), run_name="__main__")
+    return ended.value.code
+
+
+def definitions(name):
+    """What a recipe defines, its `main` not run."""
+    with flagsaver.flagsaver():
+        return runpy.run_path(str(RECIPES / f"{name}.py"), run_name=name)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """Each recipe's exit code, folder and print of one epoch on the digits, run once."""
+    done = {}
+
+    def of(name, capsys):
+        if name not in done:
+            out = tmp_path_factory.mktemp(name) / "deep" / "out"
+            code = run(name, "--dataset=digits", "--epochs=1", f"--out={out}")
+            done[name] = code, out, capsys.readouterr().out
+        return done[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_on_the_digits(name, first_run, capsys):
+    code, out, _ = first_run(name, capsys)
+    assert code is None
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".tmp")]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_learns_and_says_how_well(name, first_run, capsys):
+    _, _, printed = first_run(name, capsys)
+    accuracy = float(re.search(r"test accuracy: (\d\.\d{4})", printed)[1])
+    assert 0.15 < accuracy <= 1  # one epoch is a few steps; a guess is 0.1
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_leaves_a_model_that_can_be_trained_on(name, first_run, capsys):
+    _, out, _ = first_run(name, capsys)
+    model = keras.models.load_model(out / "model.keras")
+    assert model.output_shape == (None, 10)
+    assert type(model.optimizer) is keras.optimizers.Adam
+    assert int(model.optimizer.iterations) > 0
+
+
+def test_both_formats_of_mnist_mlp_hold_the_same_model(first_run, capsys):
+    _, out, printed = first_run("mnist_mlp", capsys)
+    kept, legacy = (
+        keras.models.load_model(out / f"model.{suffix}", compile=False)
+        for suffix in ("keras", "h5")
+    )
+    for ours, theirs in zip(kept.get_weights(), legacy.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert printed.count("read back, its outputs differ by at most 0.0e+00") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "loss"),
+    [
+        ("mlp_1000", [128, 10], "categorical_crossentropy"),
+        ("mlp_1000_deep", [128, 64, 10], "sparse_categorical_crossentropy"),
+    ],
+)
+def test_the_articles_networks(name, units, loss, first_run, capsys):
+    assert [layer.units for layer in definitions(name)["build_model"](1000).layers] == units
+    _, out, _ = first_run(name, capsys)
+    assert keras.models.load_model(out / "model.keras").loss == loss
+
+
+@pytest.mark.parametrize("name", ["mlp_1000", "mlp_1000_deep"])
+def test_the_made_data(name):
+    x, y, test_x, test_y = definitions(name)["make_data"]()
+    assert (x.shape, test_x.shape) == ((16_000, 1000), (4_000, 1000))
+    assert set(y) == set(test_y) == set(range(10))
+
+
+def test_linear_regression_goes_down_and_draws(tmp_path, capsys):
+    assert run("linear_regression", "--epochs=40", f"--out={tmp_path}") is None
+    lines = capsys.readouterr().out.splitlines()
+    smallest = float(lines[2].split()[-1])
+    for line, name in zip(lines, ("gradient descent", "adam"), strict=False):
+        start, end = map(float, re.search(r"error (\S+) -> (\S+);", line).groups())
+        assert line.startswith(name)
+        assert smallest <= end < 0.2 * start
+    assert (tmp_path / "convergence.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("rule", ["gradient_descent", "adam"])
+def test_a_wrong_formula_is_found_at_the_first_step(rule, monkeypatch):
+    recipe = definitions("linear_regression")
+    minimise = recipe["minimise"]
+    monkeypatch.setitem(minimise.__globals__, "EPOCHS", SimpleNamespace(value=1))
+
+    def wrong(theta, g, state, step):
+        forward, state = recipe[rule](theta, g, state, step)
+        return 2 * theta - forward, state  # the sign that texts get wrong
+
+    wrong.__name__ = rule
+    optimizer = {"gradient_descent": "SGD", "adam": "Adam"}[rule]
+    x, y = np.eye(4, 2, dtype=np.float32), np.ones((4, 1), np.float32)
+    with pytest.raises(TftrainError, match=f"step 1: {rule} is .* from Keras's"):
+        minimise(wrong, getattr(keras.optimizers, optimizer)(recipe["RATE"]), x, y)
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "mnist_mlp"])
+def test_the_same_seed_gives_the_same_result(name, first_run, tmp_path, capsys):
+    _, _, printed = first_run(name, capsys)
+    run(name, "--dataset=digits", "--epochs=1", f"--out={tmp_path}")
+    again = capsys.readouterr().out
+    pattern = r"test accuracy: .*|mean squared error .*"
+    assert re.findall(pattern, printed)
+    assert re.findall(pattern, again) == re.findall(pattern, printed)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("mnist")])
+def test_missing_data_are_one_line_and_nothing_is_written(name, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(name, f"--data_dir={tmp_path / 'nowhere'}", f"--out={out}") == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"{name}.py: the data folder")
+    assert printed.err.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_output_folder_that_is_a_file_is_refused_before_training(name, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert run(name, "--dataset=digits", f"--out={tmp_path / 'file'}") == 2
+    printed = capsys.readouterr()
+    assert "cannot be made a folder" in printed.err
+    assert "Epoch" not in printed.out
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("argument", ["--epochs=0", "--dataset=letters", "--seed=-1", "--epoch=1"])
+def test_wrong_flags_are_refused(name, argument, capsys):
+    assert run(name, argument) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_as_a_command(tmp_path):
+    """From a folder of the user's own, writing where the documentation says."""
+    done = subprocess.run(
+        [sys.executable, RECIPES / "mnist_mlp.py", "--dataset=digits", "--epochs=1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(RECIPES.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    written = sorted(path.name for path in (tmp_path / "recipe-output/mnist_mlp").iterdir())
+    assert written == ["model.h5", "model.keras"]
+
+
+def test_recipes_never_import_each_other():
+    for name in NAMES:
+        imported = re.findall(
+            r"^(?:from|import) (\S+)", (RECIPES / f"{name}.py").read_text(), re.MULTILINE
+        )
+        assert not {module.split(".")[0] for module in imported} & {*NAMES, "recipes"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docstring_gives_command_time_and_expected_result(name):
+    docstring = definitions(name)["__doc__"]
+    for part in (f"python recipes/{name}.py", "--dataset=digits", "\nTime: ", "\nExpected: "):
+        assert part in docstring
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_names_it(name):
+    assert f"[{name}.py]({name}.py)" in (RECIPES / "README.md").read_text()
