@@ -42,9 +42,9 @@ LIMIT_SECONDS = 300.0
 
 MODEL = flags.DEFINE_enum("model", "mlp", ["mlp", "cnn"], "784-128-10, or two convolutions")
 BATCH = flags.DEFINE_integer("batch", 64, "examples in a global batch", lower_bound=2)
-STEPS = flags.DEFINE_integer("steps", 400, "in an epoch", lower_bound=1)
+STEPS = flags.DEFINE_integer("steps", 200, "in an epoch", lower_bound=1)
 EPOCHS = flags.DEFINE_integer("epochs", 5, "measured in a job", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 7, "jobs of each program and setting", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 5, "jobs of each program and setting", lower_bound=1)
 ONLY = flags.DEFINE_multi_enum("only", [*SETTINGS], [*SETTINGS], "settings to measure")
 QUICK = flags.DEFINE_bool("quick", False, "one round, one epoch, 20 steps: does it run?")
 PROGRAM = flags.DEFINE_enum("program", None, PROGRAMS, "(internal) be a process of a job")
@@ -207,7 +207,18 @@ def measure(prefix: list[str]) -> dict[str, dict[str, list[dict[str, float]]]]:
 
 
 def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Medians and spreads of a setting, and tftrain's speed beside tf_keras's."""
+    """Medians and spreads of a setting, and tftrain's speed beside tf_keras's.
+
+    Raises:
+        RuntimeError: The programs did not do the same work.
+    """
+    work = {
+        tuple(report[name] for name in ("updates", "replicas", "parameters"))
+        for of_program in reports.values()
+        for report in of_program
+    }
+    if len(work) > 1:
+        raise RuntimeError(f"updates, replicas and parameters differ between jobs: {work}")
     result: dict[str, Any] = {}
     for program, of_program in reports.items():
         speeds = sorted(report["steps_per_second"] for report in of_program)
