@@ -37,7 +37,7 @@ def load_data() -> tftrain.data.Splits:
 
 
 def build_model(info: tftrain.data.Info, steps: int) -> keras.Model:
-    """Compiled, as that belongs into the scope too; without dropout, whose masks are a replica's own."""
+    """Compiled, as that belongs into the scope too. No dropout: each replica draws its own."""
     model = tftrain.models.cnn(info.shape, classes=info.classes, dropout=0)
     model.compile(
         optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps)),

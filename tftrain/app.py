@@ -82,7 +82,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
         left = flags.FLAGS(list(argv))
     except flags.Error as error:
         raise BadInput(f"{error} (--help lists the flags)") from error
-    # absl raises an unset verbosity to INFO, and TensorFlow then reports every collective it builds.
+    # absl makes INFO of an unset verbosity, and TensorFlow then reports its every collective.
     if flags.FLAGS["verbosity"].using_default_value:
         flags.FLAGS.verbosity = logging.WARNING
     if left[1:]:

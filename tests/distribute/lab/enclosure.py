@@ -41,12 +41,15 @@ def run(program, folder, limit):
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environ |= {"PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"}
     log = folder / "lab.log"
-    with open(log, "wb") as output, subprocess.Popen(
-        [*UNSHARE, sys.executable, str(LAB / program), str(folder)],
-        env=environ,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    ) as process:
+    with (
+        open(log, "wb") as output,
+        subprocess.Popen(
+            [*UNSHARE, sys.executable, str(LAB / program), str(folder)],
+            env=environ,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         try:
             status = process.wait(limit)
         except BaseException:

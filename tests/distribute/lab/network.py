@@ -38,11 +38,11 @@ def cut(host):
 
 def start(host, command, log, **environ):
     """Starts a command on a host."""
+    # The host's name goes with the address: Slurm's daemons ask for it.
+    named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host]
     with open(log, "ab") as output:
         return subprocess.Popen(
-            # The host's name goes with the address: Slurm's daemons ask for it.
-            ["ip", "netns", "exec", host, "unshare", "--uts", "sh", "-c"]
-            + ['hostname "$0" && exec "$@"', host, *command],
+            ["ip", "netns", "exec", host, *named, *command],
             env={**os.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,

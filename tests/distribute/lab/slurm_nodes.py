@@ -70,7 +70,8 @@ def start_daemons(folder):
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
     with open(folder / "daemons.log", "ab") as log:
-        subprocess.Popen(with_munge(folder, "controller", "slurmctld", "-c"), stdout=log, stderr=log)
+        command = with_munge(folder, "controller", "slurmctld", "-c")
+        subprocess.Popen(command, stdout=log, stderr=log)
     for host in network.ADDRESSES:
         network.start(host, with_munge(folder, host, "slurmd"), folder / "daemons.log")
     wait_until(lambda: idle() == len(network.ADDRESSES), "all nodes idle")
@@ -91,7 +92,10 @@ def with_munge(folder, host, *daemon):
 def idle():
     """The number of nodes that wait for work."""
     done = subprocess.run(
-        ["sinfo", "--noheader", "--Node", "--format=%T"], capture_output=True, text=True, check=False
+        ["sinfo", "--noheader", "--Node", "--format=%T"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout.split().count("idle")
 
