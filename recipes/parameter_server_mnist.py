@@ -4,8 +4,9 @@
     tftrain launch --workers=2 --ps=1 -- \
         python recipes/parameter_server_mnist.py --dataset=digits --epochs=30
 
-Time: TIME
-Expected: EXPECTED
+Time: about half a minute for the digits, on two cores that all tasks share.
+Expected: a test accuracy of about 0.98 for the digits (measured: 0.9806), 690 updates. Not measured
+on all of MNIST.
 
 Every task runs this same file. Servers and workers serve inside the call that makes the strategy
 and end there; what follows it runs in the chief alone, which sends batches to the workers. An
