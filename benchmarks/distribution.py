@@ -9,6 +9,9 @@ the two programs in alternating order. A job's figure is the median of its epoch
 from the end of one epoch to the end of the next, in steps a second of the chief. Of all jobs alike
 the table gives the median and the spread.
 
+Under several workers tf_keras asks all of them before every step whether data are left, unless the
+data have no end: `--endless` compares the two where it need not.
+
 Bytes: where `unshare` may make one, each job has a network namespace of its own, in which nothing
 but the job uses the loopback interface; its transmitted bytes (headers and acknowledgements
 included, all workers together) are read at the ends of epochs. Elsewhere the machine's own
@@ -37,6 +40,7 @@ from absl import app, flags
 SETTINGS = {"1 worker": 1, "2 workers": 2, "mirrored, 2 CPUs": 0}  # 0: no cluster
 PROGRAMS = ("tftrain", "tf_keras")
 PACKAGES = ("tensorflow", "keras", "tf_keras", "numpy")
+RECORDED = ("model", "batch", "steps", "epochs", "endless")
 TARGET = 0.95
 LIMIT_SECONDS = 300.0
 
@@ -47,6 +51,9 @@ EPOCHS = flags.DEFINE_integer("epochs", 5, "measured in a job", lower_bound=1)
 ROUNDS = flags.DEFINE_integer("rounds", 5, "jobs of each program and setting", lower_bound=1)
 ONLY = flags.DEFINE_multi_enum("only", [*SETTINGS], [*SETTINGS], "settings to measure")
 QUICK = flags.DEFINE_bool("quick", False, "one round, one epoch, 20 steps: does it run?")
+ENDLESS = flags.DEFINE_bool(
+    "endless", False, "repeat the data and count the steps: saves tf_keras an exchange a step"
+)
 PROGRAM = flags.DEFINE_enum("program", None, PROGRAMS, "(internal) be a process of a job")
 REPORT = flags.DEFINE_string("report", None, "(internal) where that process writes")
 
@@ -59,6 +66,7 @@ def make_dataset(tf: Any) -> Any:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH.value, drop_remainder=True)
+    dataset = dataset.repeat() if ENDLESS.value else dataset
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
@@ -128,8 +136,13 @@ def train() -> None:
             stamps.append((time.perf_counter(), sent_bytes()))
 
     # One epoch to trace and warm up; its end is the first stamp.
-    dataset = make_dataset(tf)
-    model.fit(dataset, epochs=EPOCHS.value + 1, verbose=0, callbacks=[Stamps()])
+    model.fit(
+        make_dataset(tf),
+        epochs=EPOCHS.value + 1,
+        steps_per_epoch=STEPS.value if ENDLESS.value else None,
+        verbose=0,
+        callbacks=[Stamps()],
+    )
     task = json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))["task"]
     if task["index"] == 0:
         times, sent = (np.diff(column) for column in zip(*stamps, strict=True))
@@ -166,7 +179,7 @@ def run_job(program: str, workers: int, prefix: list[str]) -> dict[str, float]:
         report = Path(folder, "report.json")
         settings = [f"--{name}={flags.FLAGS[name].value}" for name in ("model", "batch", "steps")]
         command = [sys.executable, __file__, f"--program={program}", f"--report={report}"]
-        command += [*settings, f"--epochs={EPOCHS.value}"]
+        command += [*settings, f"--epochs={EPOCHS.value}", f"--endless={ENDLESS.value}"]
         if workers:
             launch = [sys.executable, "-m", "tftrain", "launch", f"--workers={workers}", "--"]
             command = [*launch, *command]
@@ -268,7 +281,7 @@ def compare() -> None:
     print(table(results))
     print(f"\nbytes counted in: {counted}; target ratio {TARGET} or more")
     versions: dict[str, str] = {name: importlib.metadata.version(name) for name in PACKAGES}
-    settings = {name: flags.FLAGS[name].value for name in ("model", "batch", "steps", "epochs")}
+    settings = {name: flags.FLAGS[name].value for name in RECORDED}
     document = {
         "benchmark": "distribution",
         **settings,
