@@ -1,7 +1,7 @@
 """Claim: Keras 3's `fit`, repaired by tftrain, is at least as fast as tf_keras's `fit` under the
 same strategy, and sends no more bytes.
 
-    python benchmarks/distribution.py            # about ten minutes on two cores
+    python benchmarks/distribution.py            # about a quarter of an hour on two cores
     python benchmarks/distribution.py --quick    # about a minute; its figures mean nothing
 
 Same model, data, global batch and optimizer in both programs, each job in processes of its own,
