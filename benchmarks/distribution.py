@@ -1,5 +1,5 @@
 """Target: Keras 3's `fit`, repaired by tftrain, is at least as fast as tf_keras's `fit` under the
-same strategy (a ratio of 0.95 or more), and sends no more bytes. Results: docs/speed-distribution.md.
+same strategy (ratio 0.95 or more), and sends no more bytes. Results: docs/speed-distribution.md.
 
     python benchmarks/distribution.py            # about a quarter of an hour on two cores
     python benchmarks/distribution.py --quick    # about a minute; its figures mean nothing
