@@ -1,65 +1,71 @@
-"""Digits with parameter servers: asynchronous training with plain Keras.
+"""A small convolutional network on MNIST, trained asynchronously through parameter servers.
 
-The same script runs in every task; servers and workers never pass the first line of `main`:
+    tftrain launch --workers=2 --ps=1 -- python recipes/parameter_server_mnist.py --data_dir=DIR
+    tftrain launch --workers=2 --ps=1 -- \
+        python recipes/parameter_server_mnist.py --dataset=digits --epochs=30
 
-    tftrain launch --workers=2 --ps=1 -- python recipes/parameter_server_mnist.py
+Time: about half a minute for the digits, on two cores that all tasks share.
+Expected: a test accuracy of about 0.98 for the digits (measured: 0.9806), 690 updates. Not measured
+on all of MNIST.
 
-Takes about a minute on two busy cores and prints a test accuracy of about 0.96 for digits (no
-download). `--dataset=mnist` reads the full set through tftrain.data.
+Every task runs this same file. Servers and workers serve inside the call that makes the strategy
+and end there; what follows it runs in the chief alone, which sends batches to the workers. An
+update is one worker's batch, computed with variables that others are changing: two runs differ.
+When to choose this: docs/how-to/choose-synchronous-or-asynchronous.md. A lost worker is missed by
+nobody; after a lost server, start the job again with the same --out, and it resumes.
 """
 
-from __future__ import annotations
+import tftrain  # first: it makes TensorFlow the backend of Keras
 
-from absl import app, flags
+# isort: split
+import keras
+from absl import flags
 
-import tftrain
-from tftrain.keras_api import keras
+DATASET = flags.DEFINE_enum("dataset", "mnist", ["digits", "mnist"], "what to train on")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with the dataset's files")
+EPOCHS = flags.DEFINE_integer("epochs", 5, "passes over the training data", lower_bound=1)
+OUT = flags.DEFINE_string("out", "recipe-output/parameter_server_mnist", "folder for its files")
+SEED = flags.DEFINE_integer("seed", 0, "of weights and order", lower_bound=0)
 
-FLAGS = flags.FLAGS
-flags.DEFINE_enum("dataset", "digits", ["digits", "mnist"], "what to learn")
-flags.DEFINE_string("data_dir", None, "where datasets are kept")
-flags.DEFINE_integer("epochs", 10, "passes over the training set")
-flags.DEFINE_integer("batch_size", 32, "examples in one update; each update is one worker's")
-flags.DEFINE_string("checkpoints", None, "a folder to resume from after a lost server")
+BATCH = 64
 
 
-def make_model(shape: tuple[int, ...], classes: int) -> keras.Model:
-    """A small convolutional network, compiled."""
-    model = keras.Sequential(
-        [
-            keras.Input(shape),
-            keras.layers.Conv2D(16, 3, activation="relu", padding="same"),
-            keras.layers.MaxPooling2D(2),
-            keras.layers.Conv2D(32, 3, activation="relu", padding="same"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(64, activation="relu"),
-            keras.layers.Dense(classes, activation="softmax"),
-        ]
-    )
-    model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+def load_data() -> tftrain.data.Splits:
+    """The chief alone reads the data."""
+    return tftrain.data.load(DATASET.value, data_dir=DATA_DIR.value, validation=0)
+
+
+def build_model(info: tftrain.data.Info) -> keras.Model:
+    """Compiled, as that belongs into the scope too: the optimizer's variables live on servers."""
+    model = tftrain.models.cnn(info.shape, classes=info.classes)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-def main(_: list[str]) -> None:
-    """Trains, and prints the test accuracy."""
-    strategy = tftrain.distribute.strategy("ps")
-    splits = tftrain.data.load(FLAGS.dataset, data_dir=FLAGS.data_dir)
-    with strategy.scope():
-        model = make_model(splits.info.shape, splits.info.classes)
-    callbacks = [keras.callbacks.BackupAndRestore(FLAGS.checkpoints)] if FLAGS.checkpoints else []
+def train(model: keras.Model, examples: tftrain.data.Examples, backup: str) -> None:
     model.fit(
-        splits.train.x,
-        splits.train.y,
-        batch_size=FLAGS.batch_size,
-        epochs=FLAGS.epochs,
-        validation_data=(splits.validation.x, splits.validation.y),
-        callbacks=callbacks,
+        examples.x,
+        examples.y,
+        batch_size=BATCH,
+        epochs=EPOCHS.value,
+        callbacks=[keras.callbacks.BackupAndRestore(backup)],
         verbose=2,
     )
-    quality = model.evaluate(splits.test.x, splits.test.y, return_dict=True, verbose=0)
-    print(f"updates {int(model.optimizer.iterations.numpy())}")
-    print(f"test accuracy {quality['accuracy']:.4f}")
+
+
+def main(_: list[str]) -> None:
+    keras.utils.set_random_seed(SEED.value)
+    strategy = tftrain.distribute.strategy("ps")  # servers and workers never pass this line
+    splits = load_data()
+    out = tftrain.app.output_folder(OUT.value)
+    with strategy.scope():
+        model = build_model(splits.info)
+    train(model, splits.train, str(out / "backup"))
+    loss, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
+    print(f"updates: {int(model.optimizer.iterations.numpy())}")
+    print(f"test accuracy: {accuracy:.4f}, loss: {loss:.4f}")
+    print(f"model: {tftrain.export.keras(model, out / 'model.keras')}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    tftrain.app.run(main)

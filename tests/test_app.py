@@ -83,6 +83,15 @@ def test_output_folder_must_not_be_a_file(tmp_path):
         app.output_folder(tmp_path / "file")
 
 
+@pytest.mark.parametrize(("arguments", "shown"), [([], False), (["--verbosity=0"], True)])
+def test_reports_of_libraries_are_shown_only_on_request(python, arguments, shown):
+    report = "import tftrain; from absl import logging; "
+    report += f"tftrain.app.run(lambda _: logging.info('report'), ['script.py', *{arguments!r}])"
+    done = python(report)
+    assert done.returncode == 0, done.stderr
+    assert ("report" in done.stderr) is shown
+
+
 def test_tftrain_before_keras_chooses_tensorflow(python, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax"}')
     done = python("import tftrain, keras; print(keras.backend.backend())", KERAS_HOME=str(tmp_path))

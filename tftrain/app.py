@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tftrain.errors import BadInput, TftrainError
 from tftrain.keras_api import require_tensorflow_backend
@@ -82,6 +82,9 @@ def _parse(argv: Sequence[str]) -> list[str]:
         left = flags.FLAGS(list(argv))
     except flags.Error as error:
         raise BadInput(f"{error} (--help lists the flags)") from error
+    # absl makes INFO of an unset verbosity, and TensorFlow then reports its every collective.
+    if flags.FLAGS["verbosity"].using_default_value:
+        flags.FLAGS.verbosity = logging.WARNING
     if left[1:]:
         raise BadInput(f"unexpected argument {left[1]!r}: this script takes flags only")
     return left

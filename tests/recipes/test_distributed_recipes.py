@@ -1,0 +1,136 @@
+"""The recipes that need more than one device, as real jobs, a few steps on the digits."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tftrain.keras_api import keras
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 150
+
+
+def run(name, folder, *arguments, launch=()):
+    """Runs a recipe in `folder`, by `tftrain launch` where that gets arguments; its output."""
+    command = [sys.executable, str(ROOT / f"recipes/{name}.py"), "--epochs=1", *arguments]
+    if launch:
+        command = [sys.executable, "-m", "tftrain", "launch", *launch, "--", *command]
+    environ = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)  # the launcher ends its tasks
+            output, _ = process.communicate(timeout=30)
+            raise AssertionError(f"no end within {LIMIT} s:\n{output}") from None
+    return process.returncode, output
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    return (*run("multiworker_mnist", folder, "--dataset=digits"), folder)
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two_workers")
+    out = run("multiworker_mnist", folder, "--dataset=digits", launch=["--workers=2"])
+    return (*out, folder)
+
+
+@pytest.fixture(scope="module")
+def parameter_server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parameter_server")
+    launch = ["--workers=2", "--ps=1"]
+    return (*run("parameter_server_mnist", folder, "--dataset=digits", launch=launch), folder)
+
+
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mirrored")
+    return (*run("tpu_mnist", folder, "--dataset=digits", "--strategy=mirrored"), folder)
+
+
+JOBS = {
+    "alone": "multiworker_mnist",
+    "two_workers": "multiworker_mnist",
+    "parameter_server": "parameter_server_mnist",
+    "mirrored": "tpu_mnist",
+}
+
+
+@pytest.fixture(params=JOBS)
+def job(request):
+    return request.param, *request.getfixturevalue(request.param)
+
+
+def results(output):
+    """Test accuracy and loss, as often as they are printed."""
+    pattern = r"test accuracy: (\d\.\d+), loss: (\d+\.\d+)"
+    return [(float(accuracy), float(loss)) for accuracy, loss in re.findall(pattern, output)]
+
+
+def test_it_ends_well_and_has_learned(job):
+    _, status, output, _ = job
+    assert status == 0, output[-4000:]
+    assert all(accuracy > 0.2 for accuracy, _ in results(output))  # a guess is 0.1
+    assert results(output)
+
+
+def test_it_leaves_one_model_and_nothing_else(job):
+    name, _, _, folder = job
+    out = folder / "recipe-output" / JOBS[name]
+    assert [path.name for path in out.iterdir()] == ["model.keras"]
+    assert keras.models.load_model(out / "model.keras").output_shape == (None, 10)
+
+
+def test_two_workers_become_what_one_process_becomes(alone, two_workers):
+    (one,) = results(alone[1])
+    first, second = results(two_workers[1])
+    assert first == second
+    assert first == pytest.approx(one, abs=1e-5)
+
+
+def test_the_servers_job_made_every_update(parameter_server):
+    assert "chief 0  | updates: 23\n" in parameter_server[1]  # 1438 digits, 64 at a time
+
+
+def test_only_the_chief_of_a_servers_job_goes_on(parameter_server):
+    assert len(results(parameter_server[1])) == 1
+
+
+def test_tensorflows_reports_of_collectives_are_not_shown(two_workers):
+    assert "Collective all_reduce" not in two_workers[1]
+
+
+def test_without_a_tpu_it_ends_with_one_line_before_reading_data(tmp_path):
+    status, output = run("tpu_mnist", tmp_path)
+    assert status == 2
+    assert output.splitlines()[-1].startswith("tpu_mnist.py: strategy 'tpu' found no usable TPU")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_cluster_servers_are_refused_with_the_remedy(tmp_path):
+    status, output = run("parameter_server_mnist", tmp_path)
+    assert status == 2
+    assert "tftrain launch" in output.splitlines()[-1]
+
+
+def test_missing_data_are_one_line(tmp_path):
+    status, output = run("multiworker_mnist", tmp_path, f"--data_dir={tmp_path / 'nowhere'}")
+    assert status == 2
+    assert "the data folder" in output.splitlines()[-1]
