@@ -146,7 +146,7 @@ def test_a_run_with_a_small_rate_is_repeated(tmp_path):
 
 
 def contents(folder):
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    files = (path for path in folder.rglob("*") if path.is_file())
     return {path: path.read_bytes() for path in files}
 
 

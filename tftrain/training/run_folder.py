@@ -112,12 +112,14 @@ class RunFolder:
         Raises:
             RunFolderError: One is at it.
         """
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RunFolderError(f"another process is training in {self.path}") from error
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
+        except BlockingIOError as error:
+            raise RunFolderError(f"another process is training in {self.path}") from error
+        finally:
+            os.close(folder)
 
     def read_config(self) -> dict[str, Any]:
         """The run's resolved settings, and the environment they were resolved in."""
