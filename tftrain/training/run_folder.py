@@ -114,10 +114,11 @@ class RunFolder:
         """
         folder = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunFolderError(f"another process is training in {self.path}") from error
             yield
-        except BlockingIOError as error:
-            raise RunFolderError(f"another process is training in {self.path}") from error
         finally:
             os.close(folder)
 
