@@ -23,10 +23,8 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
-from tftrain.errors import BadInput, TftrainError
+from tftrain.errors import INTERRUPTED, BadInput, TftrainError
 from tftrain.keras_api import require_tensorflow_backend
-
-INTERRUPTED = 130
 
 
 def run(main: Callable[[list[str]], Any], argv: Sequence[str] | None = None) -> NoReturn:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
+INTERRUPTED = 130  # what commands and scripts exit with after Ctrl-C
+
 
 class TftrainError(Exception):
     """The work failed: the base of every error raised on purpose."""

@@ -58,6 +58,17 @@ def test_a_failure_is_one_line_and_exit_1(monkeypatch, capsys):
     ]
 
 
+def test_a_pipe_broken_inside_the_work_is_a_failure(monkeypatch, capsys):
+    from tftrain.cli import doctor
+
+    def work(*_):
+        raise BrokenPipeError("peer gone")
+
+    monkeypatch.setattr(doctor, "main", work)
+    assert main(["doctor"]) == 1
+    assert "BrokenPipeError: peer gone" in capsys.readouterr().err
+
+
 def test_debug_shows_the_traceback(monkeypatch, capsys):
     from tftrain.cli import doctor
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from absl import flags
 
 import tftrain
 from tftrain.cli import arguments
-from tftrain.errors import ConfigError, TftrainError, UnknownName
+from tftrain.errors import INTERRUPTED, ConfigError, TftrainError, UnknownName
 
 COMMANDS = {
     "train": "train a model; makes a run folder",
@@ -25,7 +26,6 @@ COMMANDS = {
     "launch": "run a script as a cluster on this machine",
     "doctor": "check versions, devices and known conflicts",
 }
-INTERRUPTED = 130
 
 
 def run() -> None:
@@ -43,11 +43,24 @@ def main(argv: Sequence[str]) -> int:
         return _answer(argv)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return 0
         return _report_failure(argv, error)
+
+
+def _reader_left() -> bool:
+    """Whether whoever read the output has seen enough: a broken pipe elsewhere is a failure."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # an output that is no file has no reader to lose
+        return False
+    watched = select.poll()
+    watched.register(output, 0)  # an error, as a pipe without a reader has, is told unasked
+    if not watched.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def _answer(argv: Sequence[str]) -> int:
