@@ -155,6 +155,22 @@ class CoordinatorMissing(TftrainError):
         )
 
 
+class RecordsDamaged(TftrainError):
+    """A record set is not what its manifest says.
+
+    Attributes:
+        findings: One sentence a fault, each with the name of the shard.
+    """
+
+    def __init__(self, findings: Iterable[str]) -> None:
+        self.findings = self.problems = tuple(findings)
+        super().__init__("; ".join(self.findings))
+
+
+class NoSpace(TftrainError):
+    """The disk is full; what was written so far is kept, and the same command goes on with it."""
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)
