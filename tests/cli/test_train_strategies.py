@@ -4,12 +4,13 @@ The model has no dropout, so that all replicas together must learn what one proc
 """
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from tests.launched_job import launch
+from tests.launched_job import launch, launch_job
 from tftrain.cli.main import main
 
 SETTINGS = ["train", "--model=linear", "--learning_rate=0.05", "--batch_size=100"]
@@ -70,6 +71,23 @@ def test_only_the_chief_writes(two_workers):
     assert files(out) == FILES
     assert files(out / "saved_model") == ["1", "2"]  # one of each job
     assert files(out.parent) == ["run"]
+
+
+def test_a_killed_job_that_is_started_again_goes_on_with_its_run(tmp_path, alone):
+    out = tmp_path / "run"
+    flags = [out, *SETTINGS[1:], "--epochs=3"]
+    job = launch_job("killed_training.py", *flags, limit=LIMIT, grace=20, max_restarts=1)
+    assert job.status == 0, job.output
+    assert "worker 1 failed with exit status 137" in job.output
+    assert re.search(r"restart 1: going on with .*run after [12] epochs", job.output)
+    assert_same(out, alone)
+
+
+def test_a_run_of_another_job_is_not_gone_on_with(alone):
+    command = ["-m", "tftrain", "train", f"--out={alone}"]
+    job = launch(command, workers=1, max_restarts=1, limit=LIMIT)
+    assert job.status == 2
+    assert job.output.count("run exists; give another --out") == 2
 
 
 def test_only_the_chief_prints_the_summary(two_workers):

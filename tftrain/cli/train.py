@@ -54,6 +54,8 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield "--overwrite and --resume contradict each other: give one of them"
     if values.overwrite and not values.out:
         yield "--overwrite needs --out: the run folder to replace"
+    if _restarted(values):  # the job's first start has checked the same flags
+        return
     if values.resume:
         fixed = [name for name in (*_given_settings(values), "config") if values[name].present]
         for name in sorted(set(fixed) - set(_CHANGED_BY_RESUME)):
@@ -78,7 +80,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Trains, evaluates, exports and reports."""
     require_tensorflow_backend()
-    resumed = training.RunFolder.open(values.out) if values.resume else None
+    resumed = _run_to_resume(values)
     config = _resume_config(resumed, values) if resumed else _resolve(values)
     strategy = training.make_strategy(config)  # before anything makes TensorFlow run
     print(f"reading {config.dataset} ...", file=sys.stderr)
@@ -105,12 +107,35 @@ def _work(
 ) -> None:
     first_epoch = _take_up(experiment, resumed) if resumed else 0
     settings = dataclasses.asdict(experiment.config)
-    environment = training.environment.describe()
+    environment = {**training.environment.describe(), "job": distribute.restarts.job()}
     folder.write_json(folder.config, {**settings, "environment": environment})
     folder.keep_metrics(first_epoch)
     _train(experiment, folder, first_epoch)
     export.saved_model(experiment.model, folder.saved_model)
     report.write(folder, experiment.splits, experiment.model)
+
+
+def _run_to_resume(values: flags.FlagValues) -> training.RunFolder | None:
+    restarted = _restarted(values)
+    if not (values.resume or restarted):
+        return None
+    folder = training.RunFolder.open(values.out)
+    if restarted:
+        epochs = len(folder.read_metrics())
+        start = f"restart {distribute.restarts.restarts()}"
+        print(f"{start}: going on with {folder.path} after {epochs} epochs", file=sys.stderr)
+    return folder
+
+
+def _restarted(values: flags.FlagValues) -> bool:
+    """Whether this very job began the run in --out, and a launcher has started it again."""
+    if not values.out or not distribute.restarts.restarts():
+        return False
+    folder = training.RunFolder(values.out)
+    if not folder.config.is_file():
+        return False
+    recorded = folder.read_config().get(training.RECORDED, {})
+    return recorded.get("job") == distribute.restarts.job()
 
 
 def _take_up(experiment: training.Experiment, resumed: training.RunFolder) -> int:
@@ -119,7 +144,7 @@ def _take_up(experiment: training.Experiment, resumed: training.RunFolder) -> in
 
     logged = len(resumed.read_metrics())
     epochs = callbacks.restore(experiment.model, resumed.checkpoints)
-    if epochs > logged or (logged and not epochs):
+    if not logged - 1 <= epochs <= logged:  # a line is written just before its checkpoint
         raise RunFolderError(
             f"{resumed.path} has {logged} epochs in metrics.jsonl, but its checkpoint has "
             f"{epochs}: the folder is damaged; --overwrite starts again"

@@ -6,7 +6,8 @@ Example:
     True
 """
 
+from tftrain.distribute import restarts
 from tftrain.distribute.roles import is_writer
 from tftrain.distribute.strategies import NAMES, check_options, strategy
 
-__all__ = ["NAMES", "check_options", "is_writer", "strategy"]
+__all__ = ["NAMES", "check_options", "is_writer", "restarts", "strategy"]

@@ -14,14 +14,14 @@ import json
 import os
 import socket
 import sys
+import uuid
 from collections.abc import Sequence
 from typing import TextIO
 
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.processes import Group
+from tftrain.distribute.restarts import JOB_VARIABLE, RESTART_VARIABLE
 from tftrain.errors import LaunchError
-
-RESTART_VARIABLE = "TFTRAIN_RESTART"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ def launch(
         workers: The number of workers, 1 or more.
         ps: The number of parameter servers.
         max_restarts: How many times the whole job is started again after a failure; each time
-            on new ports, with `TFTRAIN_RESTART` counting from 0.
+            on new ports, with `TFTRAIN_RESTART` counting from 0 and the same `TFTRAIN_JOB`.
         grace_seconds: How long a task may take to end after SIGTERM before it is killed.
         output: Where lines go; standard output by default.
 
@@ -61,9 +61,10 @@ def launch(
     """
     _check(command, workers, ps, max_restarts)
     output = sys.stdout if output is None else output
+    job = uuid.uuid4().hex
     for attempt in range(max_restarts + 1):
         with _group(output, grace_seconds) as group:
-            failure = _run(group, command, workers, ps, attempt)
+            failure = _run(group, command, local_clusters(workers, ps), (job, attempt))
         if failure is None:
             return 0
         if not failure.name:  # a signal to this process, not a task, ended the job
@@ -95,13 +96,15 @@ def _group(output: TextIO, grace_seconds: float) -> Group:
 
 
 def _run(
-    group: Group, command: Sequence[str], workers: int, ps: int, attempt: int
+    group: Group, command: Sequence[str], clusters: Sequence[Cluster], start: tuple[str, int]
 ) -> _Failure | None:
-    for cluster in local_clusters(workers, ps):
+    job, attempt = start
+    for cluster in clusters:
         environ = {
             **os.environ,
             "TF_CONFIG": json.dumps(cluster.tf_config()),
             "PYTHONUNBUFFERED": "1",
+            JOB_VARIABLE: job,
             RESTART_VARIABLE: str(attempt),
         }
         try:

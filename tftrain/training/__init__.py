@@ -1,11 +1,12 @@
 """Settings, run folders, and the run of one experiment."""
 
 from tftrain.training import environment
-from tftrain.training.config import TrainConfig, read_file, resolve
+from tftrain.training.config import RECORDED, TrainConfig, read_file, resolve
 from tftrain.training.experiment import Experiment, make_strategy, prepare, run
 from tftrain.training.run_folder import RunFolder
 
 __all__ = [
+    "RECORDED",
     "Experiment",
     "RunFolder",
     "TrainConfig",

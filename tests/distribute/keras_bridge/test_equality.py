@@ -9,11 +9,12 @@ from jobs import HERE, Job, run
 SOURCE = (HERE / "equality_cases.py").read_text()
 CASES = re.findall(r"^@case\ndef (\w+)", SOURCE, re.MULTILINE)
 SLOW_CASES = re.findall(r"^@slow_case\ndef (\w+)", SOURCE, re.MULTILINE)
+ALONE = ["convolution", "gradient_accumulation", "evaluation"]
 LOOSE = {"float16_with_loss_scaling": 2e-3}
 
 
 class Runs:
-    """The same cases in one process, on three replicas of one, and on two workers."""
+    """The same cases in one process, on three replicas of one, on two workers, and on one alone."""
 
     def __init__(self, names, folder, seconds):
         self._folder, self._results = folder, {}
@@ -21,6 +22,7 @@ class Runs:
             Job("run_cases.py", [folder / "one.npz", "one", *names], folder),
             Job("run_cases.py", [folder / "mirrored.npz", "mirrored", *names], folder),
             Job("run_cases.py", [folder / "workerINDEX.npz", "workers", *names], folder, workers=2),
+            Job("run_cases.py", [folder / "alone.npz", "workers", *ALONE], folder, workers=1),
             seconds=seconds,
         )
 
@@ -59,6 +61,13 @@ def test_replicas_equal_one_process(runs, case, who):
     assert_equal(runs, who, case, "weights", 1e-5)
     assert_equal(runs, who, case, "history", 1e-6)
     assert_equal(runs, who, case, "predictions", 1e-5)
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_a_worker_alone_equals_one_process(runs, case):
+    assert_equal(runs, "alone", case, "weights", 1e-6)
+    assert_equal(runs, "alone", case, "history", 1e-6)
+    assert_equal(runs, "alone", case, "predictions", 1e-6)
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
-"""Refuses XLA where replicas share the host's processors or span workers on them.
+"""Refuses XLA where replicas exchange gradients, sums and rows within a step.
 
 Symptom: `jit_compile=True` under MirroredStrategy on CPUs fails in the first step with a message
 about devices.
-Cause: the step of all replicas is compiled as one program for one device.
+Cause: XLA compiles a step for one device, and the exchange between replicas lies within it.
 Upstream: keras#20763. Versions: seen in Keras 3.12.4 and 3.15.1.
-`jit_compile="auto"` is False there.
+`jit_compile="auto"` is False there, on every kind of device.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def require_compilable(strategy: Any) -> None:
     """Checks that XLA can compile a step of `strategy`.
 
     Raises:
-        StrategyError: Replicas run on CPUs.
+        StrategyError: Its replicas exchange within the step.
     """
-    devices = [device for device in strategy.extended.worker_devices if "CPU" in device.upper()]
-    if is_replicated(strategy) and devices:
+    if is_replicated(strategy):
         raise StrategyError(
-            f"jit_compile=True cannot work with {strategy.num_replicas_in_sync} replicas on "
-            f"{', '.join(devices)}: XLA compiles for one device; leave jit_compile at 'auto'"
+            f"jit_compile=True cannot work under {type(strategy).__name__} (replicas in step: "
+            f"{strategy.num_replicas_in_sync}): XLA compiles for one device, and replicas "
+            "exchange within a step; leave jit_compile at 'auto'"
         )

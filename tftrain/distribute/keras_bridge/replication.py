@@ -1,4 +1,4 @@
-"""Which strategies the repairs concern: several replicas updating mirrored variables in step."""
+"""Which strategies the repairs concern: replicas updating mirrored variables in step."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from tftrain.keras_api import tf
 
 
 def is_replicated(strategy: Any) -> bool:
-    """Whether `strategy` runs a step on several replicas that Keras must keep in agreement.
+    """Whether `strategy` runs a step on replicas that must be kept in agreement.
 
-    True for MirroredStrategy with two or more devices and for MultiWorkerMirroredStrategy with
-    a cluster. False for one device, parameter servers and TPUs, where Keras is left as it is.
+    True for MirroredStrategy with two or more devices and for MultiWorkerMirroredStrategy of any
+    size: one worker alone has nothing to repair, but the repaired loop is the faster one
+    (docs/speed-distribution.md). False for one device, parameter servers and TPUs, where Keras is
+    left as it is.
     """
-    mirrored = isinstance(
-        strategy, (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
-    )
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
     return mirrored and strategy.num_replicas_in_sync > 1
 
 
