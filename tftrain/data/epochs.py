@@ -1,0 +1,180 @@
+"""Where batches come from: one epoch after another of arrays, record files or a dataset.
+
+Every source gives the batches of an epoch as (numbers `[B]`, x `[B, ...]`, y `[B]`), in an order
+that is a function of the seed and the epoch. The numbers say which examples of the source these
+are, the same ones in every epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+
+from tftrain.data.examples import Examples
+from tftrain.data.records import RecordSplit
+from tftrain.data.sharding import Share
+from tftrain.keras_api import tf
+
+_BUFFER_BYTES = 256 << 20
+_BUFFER_EXAMPLES = 100_000
+_FILES_AT_ONCE = 4
+_READ_AT_ONCE = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """How the examples of an epoch are put into batches.
+
+    Attributes:
+        batch_size: Examples in a batch.
+        drop_remainder: Whether a last, smaller batch is left out.
+        shuffle: True, False, or the examples in the buffer of a source that is streamed.
+        seed: Of the shuffling.
+    """
+
+    batch_size: int
+    drop_remainder: bool
+    shuffle: bool | int
+    seed: int
+
+    def batches(self, examples: int | None) -> int | None:
+        """Number of batches that so many examples make."""
+        if examples is None:
+            return None
+        whole, rest = divmod(examples, self.batch_size)
+        return whole + (rest > 0 and not self.drop_remainder)
+
+    def of_epoch(self, epoch: tf.Tensor) -> tf.Tensor:
+        """The seed `[2]` of an epoch."""
+        return tf.stack([tf.constant(self.seed, tf.int64), epoch])
+
+    def mixed(self, dataset: tf.data.Dataset, epoch: tf.Tensor, buffer: int) -> tf.data.Dataset:
+        """The dataset's elements shuffled through a buffer, if they are to be."""
+        if self.shuffle is False:
+            return dataset
+        size = buffer if self.shuffle is True else self.shuffle
+        seed = tf.random.stateless_uniform([], self.of_epoch(epoch), None, None, tf.int64)
+        return dataset.shuffle(size, seed, reshuffle_each_iteration=False)
+
+    def batched(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """The dataset's elements in batches."""
+        return dataset.batch(self.batch_size, drop_remainder=self.drop_remainder)
+
+
+class Source(Protocol):
+    """What epochs are made of."""
+
+    def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
+        """Batches (numbers, x, y) of an epoch, an int64 scalar."""
+
+    def size(self) -> int | None:
+        """Examples in an epoch; None if that is not known."""
+
+
+class ArraySource:
+    """Examples in memory, permuted as a whole.
+
+    Args:
+        examples: This worker's, `[n, ...]`.
+        numbers: Their numbers among those of all workers, `[n]`.
+    """
+
+    def __init__(self, examples: Examples, numbers: np.ndarray) -> None:
+        self._arrays = [tf.constant(numbers), tf.constant(examples.x), tf.constant(examples.y)]
+
+    def size(self) -> int:
+        return int(self._arrays[0].shape[0])
+
+    def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
+        places = tf.range(self.size())
+        if order.shuffle is not False:
+            places = tf.random.experimental.stateless_shuffle(places, order.of_epoch(epoch))
+        batches = order.batched(tf.data.Dataset.from_tensor_slices(places))
+        return batches.map(lambda at: tuple(tf.gather(array, at) for array in self._arrays))
+
+
+class RecordSource:
+    """Shards read from disk, in another order each epoch, through a shuffle buffer.
+
+    Args:
+        split: What to read.
+        part: Which of it belongs to this worker.
+        on_error: At damage `stop` or `skip`.
+    """
+
+    def __init__(self, split: RecordSplit, part: Share, on_error: str) -> None:
+        self._split, self._part, self._on_error = split, part, on_error
+        counts = [shard.examples for shard in split.shards]
+        self._first = tf.constant(np.cumsum([0, *counts[:-1]]), tf.int64)
+        self._total = sum(counts[index] for index in part.files)
+
+    def size(self) -> int | None:
+        return self._part.kept(self._total) if self._on_error == "stop" else None
+
+    def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
+        files = tf.constant(self._part.files, tf.int64)
+        if order.shuffle is not False:
+            files = tf.random.experimental.stateless_shuffle(files, order.of_epoch(epoch))
+        chunks = tf.data.Dataset.from_tensor_slices(files).interleave(
+            self._numbered,
+            cycle_length=_FILES_AT_ONCE if order.shuffle is not False else 1,
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        mixed = order.mixed(chunks.unbatch(), epoch, self._buffer())
+        return order.batched(mixed).map(self._decoded, tf.data.AUTOTUNE)
+
+    def in_memory(self) -> ArraySource:
+        """The same examples, read now."""
+        stored = Order(_READ_AT_ONCE, drop_remainder=False, shuffle=False, seed=0)
+        batches = self.epoch(tf.constant(0, tf.int64), stored).prefetch(1)
+        with naming_damage():
+            parts = list(zip(*batches.as_numpy_iterator(), strict=True))
+        numbers, x, y = (np.concatenate(part) for part in parts)
+        return ArraySource(Examples(x, y), numbers)
+
+    def _buffer(self) -> int:
+        stored = max(1, sum(shard.stream_bytes for shard in self._split.shards) // len(self._split))
+        return max(1, min(self._total, _BUFFER_EXAMPLES, _BUFFER_BYTES // stored))
+
+    def _numbered(self, file: tf.Tensor) -> tf.data.Dataset:
+        """Chunks (numbers `[n]`, records `[n]`) of a file; those of other workers left out."""
+
+        def number(first: tf.Tensor, chunk: tf.Tensor) -> tuple[tf.Tensor, tuple]:
+            after = first + tf.size(chunk, tf.int64)
+            numbers = tf.range(first, after)
+            if self._part.every > 1:
+                mine = numbers % self._part.every == self._part.offset
+                numbers, chunk = numbers[mine], chunk[mine]
+            return after, (numbers, chunk)
+
+        chunks = self._split.shard(file, on_error=self._on_error)
+        return chunks.scan(tf.gather(self._first, file), number)
+
+    def _decoded(self, numbers: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return (numbers, *self._split.decode(records))
+
+
+class DatasetSource:
+    """A `tf.data.Dataset` of single examples (x, y), shuffled through a buffer."""
+
+    def __init__(self, dataset: tf.data.Dataset, shard: tuple[int, int] | None) -> None:
+        numbered = dataset.enumerate()
+        self._dataset = numbered if shard is None else numbered.shard(shard[1], shard[0])
+
+    def size(self) -> int | None:
+        size = int(self._dataset.cardinality())
+        return size if size >= 0 else None
+
+    def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
+        buffer = min(self.size() or _BUFFER_EXAMPLES, _BUFFER_EXAMPLES, self._buffer())
+        return order.batched(order.mixed(self._dataset, epoch, max(1, buffer))).map(
+            lambda number, example: (number, *example)
+        )
+
+    def _buffer(self) -> int:
+        specs = tf.nest.flatten(self._dataset.element_spec)
+        size = sum((spec.shape.num_elements() or 1) * spec.dtype.size for spec in specs)
+        return _BUFFER_BYTES // max(1, size)
