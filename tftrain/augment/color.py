@@ -11,6 +11,7 @@ import numpy as np
 from tftrain.augment import randomness
 from tftrain.augment.images import checked, from_unit, numbers, per_image, to_unit
 from tftrain.augment.moves import Augmented
+from tftrain.augment.programs import compiled
 from tftrain.augment.settings import check
 from tftrain.errors import BadInput
 from tftrain.keras_api import tf
@@ -154,8 +155,15 @@ def _recolored(
     check(name, amount=amount)
     images = checked(images)
     draws = randomness.uniform(randomness.key(seed, name), numbers(index, images), 1)[:, 0]
-    pixels = change(to_unit(images), amount * (2 * draws - 1))
-    return from_unit(tf.clip_by_value(pixels, 0, 1), images.dtype), labels
+    return _changed(images, amount * (2 * draws - 1), change), labels
+
+
+@compiled
+def _changed(
+    images: tf.Tensor, amount: tf.Tensor, change: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
+    pixels = change(to_unit(images), amount)
+    return from_unit(tf.clip_by_value(pixels, 0, 1), images.dtype)
 
 
 def _colored(pixels: tf.Tensor) -> bool:

@@ -17,10 +17,9 @@ from tftrain.keras_api import tf
 class Composition:
     """Augmentations in order; called as `(images, labels, seed, index=None)`. See `compose`."""
 
-    def __init__(self, written: Sequence[steps.Step], dtype: str | None, jit_compile: bool) -> None:
+    def __init__(self, written: Sequence[steps.Step], dtype: str | None) -> None:
         self._steps = tuple(written)
         self._dtype = dtype
-        self._jit_compile = jit_compile
         self._parts = _parts(self._steps)
 
     @property
@@ -57,12 +56,7 @@ class Composition:
 
     @functools.cached_property
     def _function(self) -> Callable[..., Augmented]:
-        return tf.function(
-            self._augmented,
-            jit_compile=True if self._jit_compile else None,
-            autograph=False,
-            reduce_retracing=True,
-        )
+        return tf.function(self._augmented, autograph=False)
 
     def _augmented(
         self, images: tf.Tensor, labels: Any, seed: tf.Tensor, index: tf.Tensor
@@ -81,7 +75,6 @@ def compose(
     *more: str | Callable[..., Any],
     classes: int | None = None,
     dtype: str | None = None,
-    jit_compile: bool = True,
 ) -> Composition:
     """One function out of several augmentations, done in the order given.
 
@@ -103,9 +96,6 @@ def compose(
         classes: Number of classes, for steps that change integer labels.
         dtype: Type of the images that come out, e.g. "float32", in [0, 1], for uint8 images that
             are to be trained on; None keeps the type.
-        jit_compile: Compile all steps as one XLA program, several times faster; once for each
-            shape of a batch, within seconds. False for steps or labels (strings) that XLA cannot
-            take.
 
     Raises:
         UnknownName: No such augmentation, setting or border.
@@ -128,7 +118,7 @@ def compose(
         raise BadInput(
             f"dtype is {dtype!r}; expected one of {', '.join(image_batches.DTYPES)}, or None"
         )
-    return Composition([steps.step(one, classes) for one in written], dtype, jit_compile)
+    return Composition([steps.step(one, classes) for one in written], dtype)
 
 
 def by_name(text: str, **options: Any) -> Composition:
@@ -185,9 +175,7 @@ def _moved(
     seed: tf.Tensor,
     index: tf.Tensor,
 ) -> Augmented:
-    if not all(move.whole for move in these):
-        images = to_unit(images)
-    return moves.moved(these, images, labels, seed, index, repetitions)
+    return moves.moved(these, images, labels, seed, index, repetitions, dtype="float32")
 
 
 def _stepped(

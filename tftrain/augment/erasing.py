@@ -7,6 +7,7 @@ from typing import Any
 from tftrain.augment import randomness
 from tftrain.augment.images import checked, from_unit, numbers, per_image
 from tftrain.augment.moves import Augmented
+from tftrain.augment.programs import compiled
 from tftrain.augment.settings import check
 from tftrain.keras_api import tf
 
@@ -44,12 +45,14 @@ def cutout(
     height, width = images.shape[1:3]
     draws = randomness.uniform(randomness.key(seed, "cutout"), numbers(index, images), 2)
     side = tf.fill(tf.shape(draws)[:1], tf.round(size * min(height, width)))
-    inside = within(draws, side, side, (height, width))
-    return tf.where(inside, from_unit(tf.constant(fill, tf.float32), images.dtype), images), labels
+    box = boxes(draws, side, side, (height, width))
+    return _blanked(images, box, fill), labels
 
 
-def within(draws: tf.Tensor, high: tf.Tensor, wide: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Which pixels lie in a box whose centre was drawn anywhere in the image.
+def boxes(
+    draws: tf.Tensor, high: tf.Tensor, wide: tf.Tensor, size: tuple[int, int]
+) -> tuple[tf.Tensor, ...]:
+    """Boxes whose centres were drawn anywhere in the image, without what sticks out of it.
 
     Args:
         draws: Uniform in [0, 1), `[B, 2]`: the centre, across and down.
@@ -58,12 +61,28 @@ def within(draws: tf.Tensor, high: tf.Tensor, wide: tf.Tensor, size: tuple[int, 
         size: Height and width of the image.
 
     Returns:
-        bool `[B, H, W, 1]`.
+        Left, top, right and bottom, float32 `[B]`; right and bottom lie just outside.
     """
     height, width = size
     left = tf.floor(draws[:, 0] * width) - tf.floor(wide / 2)
     top = tf.floor(draws[:, 1] * height) - tf.floor(high / 2)
-    x = tf.range(width, dtype=tf.float32)[tf.newaxis, tf.newaxis, :, tf.newaxis]
-    y = tf.range(height, dtype=tf.float32)[tf.newaxis, :, tf.newaxis, tf.newaxis]
-    left, top, wide, high = map(per_image, (left, top, wide, high))
-    return (x >= left) & (x < left + wide) & (y >= top) & (y < top + high)
+    return (
+        tf.maximum(left, 0),
+        tf.maximum(top, 0),
+        tf.minimum(left + wide, width),
+        tf.minimum(top + high, height),
+    )
+
+
+def within(box: tuple[tf.Tensor, ...], size: tuple[int, int]) -> tf.Tensor:
+    """Which pixels lie in the image's box: bool `[B, H, W, 1]`."""
+    left, top, right, bottom = map(per_image, box)
+    x = tf.range(size[1], dtype=tf.float32)[tf.newaxis, tf.newaxis, :, tf.newaxis]
+    y = tf.range(size[0], dtype=tf.float32)[tf.newaxis, :, tf.newaxis, tf.newaxis]
+    return (x >= left) & (x < right) & (y >= top) & (y < bottom)
+
+
+@compiled
+def _blanked(images: tf.Tensor, box: tuple[tf.Tensor, ...], fill: float) -> tf.Tensor:
+    blank = from_unit(tf.constant(fill, tf.float32), images.dtype)
+    return tf.where(within(box, tuple(images.shape[1:3])), blank, images)

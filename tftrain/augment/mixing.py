@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from tftrain.augment import randomness
-from tftrain.augment.erasing import within
-from tftrain.augment.images import checked, from_unit, numbers, per_image, to_unit
+from tftrain.augment.erasing import boxes, within
+from tftrain.augment.images import checked, from_unit, numbers, to_unit
 from tftrain.augment.labels import soft
 from tftrain.augment.moves import Augmented
+from tftrain.augment.programs import compiled
 from tftrain.augment.settings import check
 from tftrain.keras_api import tf
 
@@ -60,10 +61,7 @@ def mixup(
     index = numbers(index, images)
     draws = randomness.uniform(randomness.key(seed, "mixup"), index, 1)[:, 0]
     taken, partner = 1 - _beta(draws, alpha), _partners(seed, "mixup", index)
-    pixels = to_unit(images)
-    pixels += per_image(taken) * (tf.gather(pixels, partner) - pixels)
-    labels += taken[:, tf.newaxis] * (tf.gather(labels, partner) - labels)
-    return from_unit(pixels, images.dtype), labels
+    return _blended(images, taken, partner), _blended(labels, taken, partner)
 
 
 def cutmix(
@@ -103,11 +101,23 @@ def cutmix(
     height, width = images.shape[1:3]
     draws = randomness.uniform(randomness.key(seed, "cutmix"), index, 3)
     side = tf.sqrt(1 - _beta(draws[:, 2], alpha))
-    box = within(draws, tf.floor(side * height), tf.floor(side * width), (height, width))
+    box = boxes(draws, tf.floor(side * height), tf.floor(side * width), (height, width))
+    left, top, right, bottom = box
+    taken = (right - left) * (bottom - top) / (height * width)
     partner = _partners(seed, "cutmix", index)
-    taken = tf.reduce_mean(tf.cast(box, tf.float32), axis=[1, 2])
-    labels += taken * (tf.gather(labels, partner) - labels)
-    return tf.where(box, tf.gather(images, partner), images), labels
+    return _pasted(images, box, partner), _blended(labels, taken, partner)
+
+
+@compiled
+def _blended(values: tf.Tensor, taken: tf.Tensor, partner: tf.Tensor) -> tf.Tensor:
+    own = to_unit(values)
+    taken = tf.reshape(taken, [-1] + [1] * (values.shape.rank - 1))
+    return from_unit(own + taken * (tf.gather(own, partner) - own), values.dtype)
+
+
+@compiled
+def _pasted(images: tf.Tensor, box: tuple[tf.Tensor, ...], partner: tf.Tensor) -> tf.Tensor:
+    return tf.where(within(box, tuple(images.shape[1:3])), tf.gather(images, partner), images)
 
 
 def _partners(seed: Any, name: str, index: tf.Tensor) -> tf.Tensor:

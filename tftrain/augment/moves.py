@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tftrain.augment import randomness
-from tftrain.augment.images import checked, from_unit, numbers, to_unit
-from tftrain.augment.resampling import at_pixels, between_pixels, check_border
+from tftrain.augment.images import checked, numbers
+from tftrain.augment.resampling import check_border, resampled
 from tftrain.augment.settings import check
 from tftrain.augment.transforms import Transform, about_centre, flips, shifts
 from tftrain.keras_api import tf
@@ -104,6 +104,7 @@ def moved(
     seed: Any,
     index: Any,
     repetitions: Sequence[int] | None = None,
+    dtype: str | None = None,
 ) -> Augmented:
     """The images after all moves, resampled once.
 
@@ -117,6 +118,7 @@ def moved(
         seed: Integers of shape [] or [2].
         index: The examples' numbers, integers `[B]`, or None for 0 to B-1.
         repetitions: How often the same augmentation came before, for each move.
+        dtype: Of images that are resampled between pixels; None keeps the type.
 
     Returns:
         Images of the same shape and type, and the labels.
@@ -128,8 +130,8 @@ def moved(
     for move, repetition in zip(moves, repetitions or [0] * len(moves), strict=True):
         key = randomness.key(randomness.another(seed, repetition), move.name)
         transforms.append(move.transform(randomness.uniform(key, index, move.draws), size))
-    x, y = functools.reduce(Transform.then, transforms).sources(*size)
+    transform = functools.reduce(Transform.then, transforms)
     (border,) = {move.border for move in moves if move.border} or {"edge"}
-    if all(move.whole for move in moves):
-        return at_pixels(images, tf.cast(x, tf.int32), tf.cast(y, tf.int32), border), labels
-    return from_unit(between_pixels(to_unit(images), x, y, border), images.dtype), labels
+    whole = all(move.whole for move in moves)
+    dtype = tf.as_dtype(dtype or images.dtype)
+    return resampled(images, transform, border, whole, dtype), labels

@@ -9,9 +9,10 @@ from tftrain.augment import randomness, tones
 from tftrain.augment.color import contrasted, saturated
 from tftrain.augment.images import checked, from_unit, numbers, per_image, to_unit
 from tftrain.augment.moves import Augmented
-from tftrain.augment.resampling import between_pixels, check_border
+from tftrain.augment.programs import compiled
+from tftrain.augment.resampling import check_border, resampled
 from tftrain.augment.settings import check
-from tftrain.augment.transforms import about_centre, shifts
+from tftrain.augment.transforms import Transform, about_centre, shifts
 from tftrain.keras_api import tf
 
 OPERATIONS = (
@@ -66,11 +67,13 @@ def rand_augment(
     draws = randomness.uniform(
         randomness.key(seed, "rand_augment"), numbers(index, images), 2 * layers
     )
-    pixels = to_unit(images)
+    pixels, size = to_unit(images), tuple(images.shape[1:3])
     for layer in range(layers):
         operation = tf.cast(draws[:, 2 * layer] * len(OPERATIONS), tf.int32)
         strength = tf.where(draws[:, 2 * layer + 1] < 0.5, -1.0, 1.0) * (magnitude / 10)
-        pixels = _toned(_displaced(pixels, operation, strength, border), operation, strength)
+        pixels = resampled(pixels, _transform(operation, strength, size), border, False, tf.float32)
+        pixels = _toned(pixels, operation, strength)
+        pixels = _sharpened(pixels, _where(operation, "sharpness", strength * 0.9))
     return from_unit(pixels, images.dtype), labels
 
 
@@ -78,10 +81,7 @@ def _where(operation: tf.Tensor, name: str, value: tf.Tensor, otherwise: float =
     return tf.where(operation == OPERATIONS.index(name), value, otherwise)
 
 
-def _displaced(
-    pixels: tf.Tensor, operation: tf.Tensor, strength: tf.Tensor, border: str
-) -> tf.Tensor:
-    size = tuple(pixels.shape[1:3])
+def _transform(operation: tf.Tensor, strength: tf.Tensor, size: tuple[int, int]) -> Transform:
     angle = _where(operation, "rotate", strength * math.radians(30))
     shear_x = _where(operation, "shear_x", strength * 0.3)
     shear_y = _where(operation, "shear_y", strength * 0.3)
@@ -91,9 +91,10 @@ def _displaced(
         _where(operation, "translate_x", strength * (0.3 * size[1])),
         _where(operation, "translate_y", strength * (0.3 * size[0])),
     )
-    return between_pixels(pixels, *linear.then(shift).sources(*size), border)
+    return linear.then(shift)
 
 
+@compiled
 def _toned(pixels: tf.Tensor, operation: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
     def chosen(name: str, changed: tf.Tensor) -> tf.Tensor:
         return tf.where(per_image(operation == OPERATIONS.index(name)), changed, pixels)
@@ -106,5 +107,9 @@ def _toned(pixels: tf.Tensor, operation: tf.Tensor, strength: tf.Tensor) -> tf.T
     pixels += per_image(_where(operation, "brightness", strength * 0.9)) * pixels
     pixels = contrasted(pixels, _where(operation, "contrast", strength * 0.9))
     pixels = saturated(pixels, _where(operation, "color", strength * 0.9))
-    pixels = tones.sharpened(pixels, _where(operation, "sharpness", strength * 0.9))
     return tf.clip_by_value(pixels, 0, 1)
+
+
+@compiled
+def _sharpened(pixels: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(tones.sharpened(pixels, change), 0, 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from tftrain.augment.programs import compiled
 from tftrain.errors import BadInput
 from tftrain.keras_api import tf
 
@@ -63,9 +64,7 @@ def key(seed: Any, name: str) -> tf.Tensor:
     Raises:
         BadInput: `seed` is not made of integers, or has another shape.
     """
-    pair = _pair(seed)
-    mixed = threefry(words(pair[0]), words(pair[1]))
-    return tf.stack(threefry(mixed, words(zlib.crc32(name.encode()))))
+    return _key(_pair(seed), tf.constant(zlib.crc32(name.encode()), tf.int64))
 
 
 def another(seed: Any, number: int) -> tf.Tensor:
@@ -91,9 +90,20 @@ def uniform(key: tf.Tensor, index: tf.Tensor, count: int) -> tf.Tensor:
     Returns:
         float32 `[B, count]`; row r depends on the key and `index[r]` alone.
     """
-    streams = threefry((key[0], key[1]), words(tf.range(count, dtype=tf.int64)))
-    counter = tuple(word[:, tf.newaxis] for word in words(index))
-    bits, _ = threefry(streams, counter)
+    return _uniform(key, tf.cast(index, tf.int64), count)
+
+
+@compiled
+def _key(pair: tf.Tensor, purpose: tf.Tensor) -> tf.Tensor:
+    mixed = threefry(words(pair[0]), words(pair[1]))
+    return tf.stack(threefry(mixed, words(purpose)))
+
+
+@compiled
+def _uniform(key: tf.Tensor, index: tf.Tensor, count: int) -> tf.Tensor:
+    low, high = (word[:, tf.newaxis] for word in words(index))
+    number = tf.cast(tf.range(count), tf.uint32)
+    bits, _ = threefry((key[0], tf.bitwise.bitwise_xor(key[1], high)), (low, number))
     return tf.cast(tf.bitwise.right_shift(bits, _word(8)), tf.float32) * 2.0**-24
 
 

@@ -1,12 +1,14 @@
 """Read images at other places: by whole pixels, or between them.
 
-Plain gathers, so that one program serves eager calls, graphs and XLA: TensorFlow's own kernel
-(ImageProjectiveTransformV3) cannot be compiled by XLA, and compiled gathers are several times
-faster (docs/how-to/augment.md).
+Gathers and not TensorFlow's own kernel for this (ImageProjectiveTransformV3): XLA cannot compile
+that one, and compiled gathers are several times faster.
 """
 
 from __future__ import annotations
 
+from tftrain.augment.images import from_unit, to_unit
+from tftrain.augment.programs import compiled
+from tftrain.augment.transforms import Transform
 from tftrain.errors import UnknownName
 from tftrain.keras_api import tf
 
@@ -17,6 +19,28 @@ def check_border(border: str) -> None:
     """Raises UnknownName unless `border` is one of `BORDERS`."""
     if border not in BORDERS:
         raise UnknownName("border", border, BORDERS)
+
+
+@compiled
+def resampled(
+    images: tf.Tensor, transform: Transform, border: str, whole: bool, dtype: tf.DType
+) -> tf.Tensor:
+    """Images read through a transform, as copies of whole pixels or between them.
+
+    Args:
+        images: `[B, H, W, C]`, uint8 or float.
+        transform: Where each pixel is read.
+        border: As in `at_pixels`.
+        whole: The transform leads to whole pixels only.
+        dtype: Of the result, if it is not a copy of whole pixels.
+
+    Returns:
+        Images of the same shape.
+    """
+    x, y = transform.sources(*images.shape[1:3])
+    if whole:
+        return at_pixels(images, tf.cast(x, tf.int32), tf.cast(y, tf.int32), border)
+    return from_unit(between_pixels(to_unit(images), x, y, border), dtype)
 
 
 def at_pixels(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor, border: str) -> tf.Tensor:
@@ -57,15 +81,15 @@ def between_pixels(pixels: tf.Tensor, x: tf.Tensor, y: tf.Tensor, border: str) -
         float32 `[B, H', W', C]`.
     """
     left, top = tf.floor(x), tf.floor(y)
-    right_share, bottom_share = (x - left)[..., tf.newaxis], (y - top)[..., tf.newaxis]
     column, row = tf.cast(left, tf.int32), tf.cast(top, tf.int32)
-
-    def line(y: tf.Tensor) -> tf.Tensor:
-        near = at_pixels(pixels, column, y, border)
-        return near + right_share * (at_pixels(pixels, column + 1, y, border) - near)
-
-    upper = line(row)
-    return upper + bottom_share * (line(row + 1) - upper)
+    to_right, to_bottom = (x - left)[..., tf.newaxis], (y - top)[..., tf.newaxis]
+    # A sum in which each pixel stands once: XLA reads a pixel again for each time it is used.
+    return (
+        at_pixels(pixels, column, row, border) * ((1 - to_right) * (1 - to_bottom))
+        + at_pixels(pixels, column + 1, row, border) * (to_right * (1 - to_bottom))
+        + at_pixels(pixels, column, row + 1, border) * ((1 - to_right) * to_bottom)
+        + at_pixels(pixels, column + 1, row + 1, border) * (to_right * to_bottom)
+    )
 
 
 def _reflected(place: tf.Tensor, size: int) -> tf.Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 from tftrain.augment import randomness
 from tftrain.augment.images import checked, from_unit, numbers, to_unit
 from tftrain.augment.moves import Augmented
+from tftrain.augment.programs import compiled
 from tftrain.augment.resampling import between_pixels, check_border
 from tftrain.augment.settings import check
 from tftrain.keras_api import tf
@@ -55,16 +56,22 @@ def elastic(
     height, width = images.shape[1:3]
     index = numbers(index, images)
     noise = randomness.uniform(randomness.key(seed, "elastic"), index, 2 * height * width)
-    field = tf.reshape(
-        2 * noise - 1, [-1, height, width]
-    )  # an image's two fields follow each other
     sigma = smoothness * min(height, width)
+    return _warped(images, noise, sigma, amount * min(height, width), border), labels
+
+
+@compiled
+def _warped(
+    images: tf.Tensor, noise: tf.Tensor, sigma: float, amount: float, border: str
+) -> tf.Tensor:
+    height, width = images.shape[1:3]
+    field = tf.reshape(2 * noise - 1, [-1, height, width])  # an image's two follow one another
     down, across = _smoothing(height, sigma), _smoothing(width, sigma)
     field = tf.einsum("ih,bhw,jw->bij", down, field, across)
-    field = tf.reshape(field, [-1, 2, height, width]) * (amount * min(height, width))
+    field = tf.reshape(field, [-1, 2, height, width]) * amount
     x = tf.range(width, dtype=tf.float32) + field[:, 0]
     y = tf.range(height, dtype=tf.float32)[:, tf.newaxis] + field[:, 1]
-    return from_unit(between_pixels(to_unit(images), x, y, border), images.dtype), labels
+    return from_unit(between_pixels(to_unit(images), x, y, border), images.dtype)
 
 
 def _smoothing(size: int, sigma: float) -> np.ndarray:
