@@ -201,7 +201,7 @@ def _resume_config(folder: training.RunFolder, values: flags.FlagValues) -> trai
 def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> training.RunFolder:
     if values.out:
         return training.RunFolder.create(values.out, overwrite=values.overwrite)
-    name = f"{config.dataset}-{config.model}".replace("/", "_").replace(":", "_")
+    name = f"{data.short_name(config.dataset)}-{config.model}"
     return training.RunFolder.create_numbered(_PARENT, name)
 
 

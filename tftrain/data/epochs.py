@@ -15,6 +15,7 @@ import numpy as np
 from tftrain.data.examples import Examples
 from tftrain.data.records import RecordSplit
 from tftrain.data.sharding import Share
+from tftrain.errors import BadInput
 from tftrain.keras_api import tf
 
 _BUFFER_BYTES = 256 << 20
@@ -130,8 +131,7 @@ class RecordSource:
         """The same examples, read now."""
         stored = Order(_READ_AT_ONCE, drop_remainder=False, shuffle=False, seed=0)
         batches = self.epoch(tf.constant(0, tf.int64), stored).prefetch(1)
-        with naming_damage():
-            parts = list(zip(*batches.as_numpy_iterator(), strict=True))
+        parts = list(zip(*batches.as_numpy_iterator(), strict=True))
         numbers, x, y = (np.concatenate(part) for part in parts)
         return ArraySource(Examples(x, y), numbers)
 
@@ -158,23 +158,30 @@ class RecordSource:
 
 
 class DatasetSource:
-    """A `tf.data.Dataset` of single examples (x, y), shuffled through a buffer."""
+    """A `tf.data.Dataset` of single examples (x, y), shuffled through a buffer.
+
+    Args:
+        dataset: Of pairs.
+        shard: (index of the worker, number of workers), or None for all of it.
+
+    Raises:
+        BadInput: Its elements are no pairs.
+    """
 
     def __init__(self, dataset: tf.data.Dataset, shard: tuple[int, int] | None) -> None:
+        spec = dataset.element_spec
+        if not isinstance(spec, tuple) or len(spec) != 2:
+            raise BadInput(f"a dataset of {spec}; expected one of single examples (x, y)")
         numbered = dataset.enumerate()
         self._dataset = numbered if shard is None else numbered.shard(shard[1], shard[0])
+        size = int(self._dataset.cardinality())
+        self._size = size if size >= 0 else None
+        each = sum((of.shape.num_elements() or 1) * of.dtype.size for of in tf.nest.flatten(spec))
+        self._buffer = max(1, min(_BUFFER_EXAMPLES, _BUFFER_BYTES // max(1, each)))
 
     def size(self) -> int | None:
-        size = int(self._dataset.cardinality())
-        return size if size >= 0 else None
+        return self._size
 
     def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
-        buffer = min(self.size() or _BUFFER_EXAMPLES, _BUFFER_EXAMPLES, self._buffer())
-        return order.batched(order.mixed(self._dataset, epoch, max(1, buffer))).map(
-            lambda number, example: (number, *example)
-        )
-
-    def _buffer(self) -> int:
-        specs = tf.nest.flatten(self._dataset.element_spec)
-        size = sum((spec.shape.num_elements() or 1) * spec.dtype.size for spec in specs)
-        return _BUFFER_BYTES // max(1, size)
+        mixed = order.mixed(self._dataset, epoch, self._buffer)
+        return order.batched(mixed).map(lambda number, example: (number, *example))

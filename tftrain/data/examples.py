@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tftrain.errors import DataError
+
+if TYPE_CHECKING:
+    from tftrain.data.records import RecordSplit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +58,13 @@ class Info:
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """A dataset ready to train on. `validation` is None if none was asked for."""
+    """A dataset ready to train on. `validation` is None if none was asked for.
 
-    train: Examples
+    The training part may be too large for memory: then it is a split of a record set, which
+    `tftrain.data.pipeline` takes as well as it takes Examples.
+    """
+
+    train: Examples | RecordSplit
     validation: Examples | None
     test: Examples
     info: Info

@@ -184,8 +184,8 @@ def _one_epoch(
             x, rest = tf.cast(x, tf.float32) / scale, None
         if augment is not None:
             x, y = augment(x, y, order.of_epoch(epoch), index=numbers)
-        if rest is not None and x.dtype == tf.uint8:
-            x = tf.cast(x, tf.float32) / rest
+            if rest is not None and x.dtype == tf.uint8:
+                x = tf.cast(x, tf.float32) / rest
         return x, y
 
     return source.epoch(epoch, order).map(finished, tf.data.AUTOTUNE)

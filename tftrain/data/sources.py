@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tftrain.data import digits, image_files, tfds_images
-from tftrain.data.examples import Examples, RawDataset, Splits
+from tftrain.data import digits, image_files, records, tfds_images
+from tftrain.data.examples import Examples, Info, RawDataset, Splits
 from tftrain.errors import BadInput, DataError, UnknownName
 
 BUILT_IN = ("digits", *image_files.IMAGE_SETS)
+RECORDS = "records:"
 
 
 def load(
@@ -23,16 +24,17 @@ def load(
     """Loads a dataset by name.
 
     Args:
-        name: `digits` (embedded), `mnist`, `fashion_mnist`, `cifar10`, or the name of any
-            image-classification set of TensorFlow Datasets.
+        name: `digits` (embedded), `mnist`, `fashion_mnist`, `cifar10`, the name of any
+            image-classification set of TensorFlow Datasets, or `records:FOLDER`, a record set.
         data_dir: Folder with the dataset's files: an `.npz`, its own format (IDX, CIFAR-10's
             binary batches; plain or .gz) or a prepared TFDS folder. Without it: the Keras
             cache, then a download.
         validation: Share of the training part to set aside, in [0, 1); stratified by class,
-            the same examples every time.
+            the same examples every time. A record set's splits are taken as they are.
 
     Returns:
-        Splits with float32 images `[N, H, W, C]` in [0, 1] and int64 labels `[N]`.
+        Splits with float32 images `[N, H, W, C]` in [0, 1] and int64 labels `[N]`. The training
+        part of a record set is not read but left where it is, as a `RecordSplit` for `pipeline`.
 
     Raises:
         UnknownName: No such dataset.
@@ -47,25 +49,60 @@ def load(
     check_name(name)
     if not 0 <= validation < 1:
         raise BadInput(f"validation is {validation}; expected a share in [0, 1)")
+    if name.startswith(RECORDS):
+        return _of_records(name.removeprefix(RECORDS), data_dir)
     raw = _read(name, Path(data_dir) if data_dir is not None else None)
     train, held_out = _hold_out(raw.train, validation)
     return Splits(
-        train=_scaled(train, raw),
-        validation=None if held_out is None else _scaled(held_out, raw),
-        test=_scaled(raw.test, raw),
+        train=_scaled(train, raw.info),
+        validation=None if held_out is None else _scaled(held_out, raw.info),
+        test=_scaled(raw.test, raw.info),
         info=raw.info,
     )
 
 
 def check_name(name: str) -> None:
     """Raises UnknownName unless `name` can be loaded; touches no file and no network."""
-    if name in BUILT_IN or tfds_images.known(name):
+    if name == RECORDS:
+        raise BadInput("dataset is 'records:'; expected a folder after it, as in records:DIR")
+    if name in BUILT_IN or name.startswith(RECORDS) or tfds_images.known(name):
         return
     raise UnknownName(
         "dataset",
         name,
         BUILT_IN,
-        also="any image-classification name of TensorFlow Datasets",
+        also="any image-classification name of TensorFlow Datasets, or records:FOLDER",
+    )
+
+
+def short_name(name: str) -> str:
+    """A dataset's name as part of a file's name.
+
+    Example:
+        >>> short_name("records:/sets/flowers")
+        'flowers'
+    """
+    if name.startswith(RECORDS):
+        return Path(name.removeprefix(RECORDS)).resolve().name
+    return name.replace("/", "_").replace(":", "_")
+
+
+def _of_records(folder: str, data_dir: object) -> Splits:
+    if data_dir is not None:
+        raise BadInput(f"data_dir is {data_dir}; expected none: records:{folder} says where")
+    splits = records.open(folder).splits
+    for needed in ("train", "test"):
+        if needed not in splits:
+            raise DataError(
+                f"{folder} has no {needed} split but {', '.join(splits)}; "
+                "`tftrain data write --test=0.1` sets a share aside"
+            )
+    held_out = splits.get("validation")
+    return Splits(
+        train=splits["train"],
+        validation=None if held_out is None else _scaled(held_out.examples(), held_out.info),
+        test=_scaled(splits["test"].examples(), splits["test"].info),
+        info=splits["train"].info,
     )
 
 
@@ -93,5 +130,5 @@ def _hold_out(train: Examples, share: float) -> tuple[Examples, Examples | None]
     return train.take(np.sort(kept)), train.take(np.sort(held_out))
 
 
-def _scaled(examples: Examples, raw: RawDataset) -> Examples:
-    return Examples((examples.x / np.float32(raw.info.scale)).astype(np.float32), examples.y)
+def _scaled(examples: Examples, info: Info) -> Examples:
+    return Examples((examples.x / np.float32(info.scale)).astype(np.float32), examples.y)

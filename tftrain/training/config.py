@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tftrain import data, distribute, models, optim
+from tftrain import augment, data, distribute, models, optim
 from tftrain.errors import BadInput, ConfigError, suggestion
 
 _LARGEST = 2**31
@@ -28,9 +28,13 @@ class TrainConfig:
 
     model: str = _setting("mlp", "|".join(models.names()), str)
     dataset: str = _setting(
-        "digits", f"{'|'.join(data.BUILT_IN)}, or a TensorFlow Datasets name", str
+        "digits",
+        f"{'|'.join(data.BUILT_IN)}, a TensorFlow Datasets name, or records:FOLDER",
+        str,
     )
     data_dir: str | None = _setting(None, "folder with the dataset's files", str)
+    cache: str | None = _setting(None, "of records: memory, or a folder for decoded copies", str)
+    augment: str | None = _setting(None, f"of {', '.join(augment.names())}; e.g. flip,crop:4", str)
     epochs: int = _setting(50, "passes over the training data", int)
     batch_size: int = _setting(32, "examples a step", int)
     optimizer: str = _setting("adam", "|".join(optim.names()), str)
@@ -96,9 +100,19 @@ def _parse(text: str) -> Any:
 
 def _absolute(config: TrainConfig) -> TrainConfig:
     """So that the recorded settings mean the same from any folder."""
-    if config.data_dir is None:
-        return config
-    return dataclasses.replace(config, data_dir=str(Path(config.data_dir).expanduser().absolute()))
+    paths = {}
+    if config.data_dir is not None:
+        paths["data_dir"] = _absolute_path(config.data_dir)
+    if config.cache not in (None, "memory"):
+        paths["cache"] = _absolute_path(config.cache)
+    if config.dataset.startswith(data.RECORDS):
+        folder = config.dataset.removeprefix(data.RECORDS)
+        paths["dataset"] = data.RECORDS + _absolute_path(folder)
+    return dataclasses.replace(config, **paths)
+
+
+def _absolute_path(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _as_number(field: dataclasses.Field[Any], value: Any) -> Any:
@@ -124,7 +138,10 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         (models.check_name, config.model),
         (data.check_name, config.dataset),
         (optim.check_name, config.optimizer),
+        (augment.check_names, config.augment),
     ):
+        if name is None:
+            continue
         try:
             check(name)
         except BadInput as error:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from tftrain import data, distribute, models, optim
+import numpy as np
+
+from tftrain import augment, data, distribute, models, optim
 from tftrain.atomic import replace_file
 from tftrain.keras_api import keras, tf
 from tftrain.training.config import TrainConfig
@@ -21,6 +24,17 @@ class Experiment:
     config: TrainConfig
     splits: data.Splits
     model: keras.Model
+
+    @functools.cached_property
+    def augmentation(self) -> augment.Composition | None:
+        """What training batches go through."""
+        return _augmentation(self.config, self.splits.info.classes)
+
+    def targets(self, y: np.ndarray) -> np.ndarray:
+        """Labels `[N]` as the loss takes them: `[N, K]` where augmentation mixes them."""
+        if self.augmentation and self.augmentation.mixes_labels:
+            return keras.utils.to_categorical(y, self.splits.info.classes)
+        return y
 
 
 def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
@@ -44,11 +58,13 @@ def prepare(
     keras.utils.set_random_seed(config.seed)
     if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
+    augmentation = _augmentation(config, splits.info.classes)
+    mixes = augmentation is not None and augmentation.mixes_labels
     with strategy.scope():
         model = models.by_name(config.model, splits.info.shape, splits.info.classes)
         model.compile(
             optimizer=optim.optimizer(config.optimizer, config.learning_rate),
-            loss="sparse_categorical_crossentropy",
+            loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
@@ -95,11 +111,17 @@ def _fit(
 ) -> None:
     config, splits = experiment.config, experiment.splits
     experiment.model.fit(
-        data.training_batches(
-            splits.train, config.batch_size, seed=config.seed, first_epoch=first_epoch
+        data.pipeline(
+            splits.train,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            cache=config.cache,
+            augment=experiment.augmentation,
+            repeat=True,
+            first_epoch=first_epoch,
         ),
         steps_per_epoch=data.steps_per_epoch(splits.train, config.batch_size),
-        validation_data=splits.validation and (splits.validation.x, splits.validation.y),
+        validation_data=splits.validation and _pair(experiment, splits.validation),
         validation_batch_size=config.batch_size,
         initial_epoch=first_epoch,
         epochs=config.epochs,
@@ -109,10 +131,20 @@ def _fit(
     )
 
 
+def _augmentation(config: TrainConfig, classes: int) -> augment.Composition | None:
+    if config.augment is None:
+        return None
+    return augment.by_name(config.augment, classes=classes, dtype="float32")
+
+
+def _pair(experiment: Experiment, examples: data.Examples) -> tuple[np.ndarray, np.ndarray]:
+    return examples.x, experiment.targets(examples.y)
+
+
 def _result(experiment: Experiment, folder: RunFolder) -> dict[str, Any]:
     config, splits = experiment.config, experiment.splits
     tested = experiment.model.evaluate(
-        splits.test.x, splits.test.y, batch_size=config.batch_size, verbose=0, return_dict=True
+        *_pair(experiment, splits.test), batch_size=config.batch_size, verbose=0, return_dict=True
     )
     seconds = sum(line["seconds"] for line in folder.read_metrics())
     return {
