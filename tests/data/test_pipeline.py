@@ -48,7 +48,7 @@ def test_workers_together_read_every_example_once(source, size, workers):
         pipeline(source(size), batch_size=3, shard=(worker, workers)) for worker in range(workers)
     ]
     for _ in range(2):
-        assert sorted(sum((labels(part) for part in parts), [])) == list(range(size))
+        assert sorted(n for part in parts for n in labels(part)) == list(range(size))
 
 
 @SOURCES

@@ -49,4 +49,4 @@ def test_they_train_one_model_together(workers):
 
 def test_the_choice_is_said(slurm):
     log = (slurm["folder"] / "plain/srun.log").read_text(errors="replace")
-    assert "strategy multiworker (Slurm has 2 workers), worker 1 of 2 worker by Slurm" in log
+    assert "strategy multiworker (Slurm has 2 workers), worker 1 of 2 workers by Slurm" in log

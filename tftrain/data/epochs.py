@@ -65,13 +65,16 @@ class Order:
 
 
 class Source(Protocol):
-    """What epochs are made of."""
+    """What epochs are made of.
+
+    Attributes:
+        size: Examples in an epoch; None if that is not known.
+    """
+
+    size: int | None
 
     def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
         """Batches (numbers, x, y) of an epoch, an int64 scalar."""
-
-    def size(self) -> int | None:
-        """Examples in an epoch; None if that is not known."""
 
 
 class ArraySource:
@@ -84,12 +87,11 @@ class ArraySource:
 
     def __init__(self, examples: Examples, numbers: np.ndarray) -> None:
         self._arrays = [tf.constant(numbers), tf.constant(examples.x), tf.constant(examples.y)]
-
-    def size(self) -> int:
-        return int(self._arrays[0].shape[0])
+        self.size = len(examples)
 
     def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
-        places = tf.range(self.size())
+        """See Source."""
+        places = tf.range(self.size)
         if order.shuffle is not False:
             places = tf.random.experimental.stateless_shuffle(places, order.of_epoch(epoch))
         batches = order.batched(tf.data.Dataset.from_tensor_slices(places))
@@ -110,11 +112,10 @@ class RecordSource:
         counts = [shard.examples for shard in split.shards]
         self._first = tf.constant(np.cumsum([0, *counts[:-1]]), tf.int64)
         self._total = sum(counts[index] for index in part.files)
-
-    def size(self) -> int | None:
-        return self._part.kept(self._total) if self._on_error == "stop" else None
+        self.size = part.kept(self._total) if on_error == "stop" else None
 
     def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
+        """See Source."""
         files = tf.constant(self._part.files, tf.int64)
         if order.shuffle is not False:
             files = tf.random.experimental.stateless_shuffle(files, order.of_epoch(epoch))
@@ -175,13 +176,11 @@ class DatasetSource:
         numbered = dataset.enumerate()
         self._dataset = numbered if shard is None else numbered.shard(shard[1], shard[0])
         size = int(self._dataset.cardinality())
-        self._size = size if size >= 0 else None
+        self.size = size if size >= 0 else None
         each = sum((of.shape.num_elements() or 1) * of.dtype.size for of in tf.nest.flatten(spec))
         self._buffer = max(1, min(_BUFFER_EXAMPLES, _BUFFER_BYTES // max(1, each)))
 
-    def size(self) -> int | None:
-        return self._size
-
     def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
+        """See Source."""
         mixed = order.mixed(self._dataset, epoch, self._buffer)
         return order.batched(mixed).map(lambda number, example: (number, *example))

@@ -94,7 +94,7 @@ def pipeline(
     one_epoch = functools.partial(_one_epoch, made, order, augment, scale)
     epochs = tf.data.Dataset.counter(first_epoch) if repeat else _next_epoch(first_epoch)
     batches = epochs.flat_map(one_epoch)
-    size = tf.data.INFINITE_CARDINALITY if repeat else order.batches(made.size())
+    size = tf.data.INFINITE_CARDINALITY if repeat else order.batches(made.size)
     prefetched = tf.data.AUTOTUNE if prefetch is None else prefetch
     return _counted(batches, size).prefetch(prefetched)
 

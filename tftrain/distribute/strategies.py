@@ -137,7 +137,11 @@ def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
 
 
 def _size(cluster: Cluster) -> str:
-    return " + ".join(f"{len(addresses)} {job}" for job, addresses in cluster.jobs.items())
+    return " + ".join(_counted(len(members), job) for job, members in cluster.jobs.items())
+
+
+def _counted(members: int, job: str) -> str:
+    return f"{members} {job}" + "s" * (job == "worker" and members > 1)
 
 
 def _choose(found: tuple[Cluster, str] | None, options: dict[str, Any]) -> tuple[str, str]:
