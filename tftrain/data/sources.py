@@ -51,7 +51,7 @@ def load(
         raise BadInput(f"validation is {validation}; expected a share in [0, 1)")
     if name.startswith(RECORDS):
         return _of_records(name.removeprefix(RECORDS), data_dir)
-    raw = _read(name, Path(data_dir) if data_dir is not None else None)
+    raw = read_raw(name, data_dir)
     train, held_out = _hold_out(raw.train, validation)
     return Splits(
         train=_scaled(train, raw.info),
@@ -106,12 +106,18 @@ def _of_records(folder: str, data_dir: object) -> Splits:
     )
 
 
-def _read(name: str, data_dir: Path | None) -> RawDataset:
+def read_raw(name: str, data_dir: str | os.PathLike[str] | None = None) -> RawDataset:
+    """A dataset by name as its reader found it: values as stored, nothing set aside.
+
+    Raises:
+        DataError: As `load`.
+    """
+    folder = Path(data_dir) if data_dir is not None else None
     if name == "digits":
         return digits.read()
     if name in image_files.IMAGE_SETS:
-        return image_files.load(image_files.IMAGE_SETS[name], data_dir)
-    return tfds_images.load(name, data_dir)
+        return image_files.load(image_files.IMAGE_SETS[name], folder)
+    return tfds_images.load(name, folder)
 
 
 def _hold_out(train: Examples, share: float) -> tuple[Examples, Examples | None]:

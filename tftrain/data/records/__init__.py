@@ -2,5 +2,7 @@
 
 from tftrain.data.records.record_set import RecordSet, RecordSplit, read
 from tftrain.data.records.record_set import open_set as open
+from tftrain.data.records.verification import Verified, verify
+from tftrain.data.records.writing import write
 
-__all__ = ["RecordSet", "RecordSplit", "open", "read"]
+__all__ = ["RecordSet", "RecordSplit", "Verified", "open", "read", "verify", "write"]

@@ -22,6 +22,10 @@ FORMAT = "tftrain records"
 VERSION = 1
 
 
+class NewerVersion(DataError):
+    """A manifest that a later tftrain wrote: nothing is wrong with it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """Everything a record set says about itself.
@@ -103,7 +107,7 @@ def _check_version(document: dict[str, Any], path: Path) -> None:
         raise DataError(f"{path} has format {document.get('format')!r}; expected {FORMAT!r}")
     version = document.get("version")
     if isinstance(version, int) and version > VERSION:
-        raise DataError(
+        raise NewerVersion(
             f"{path} is of version {version}, written by {document.get('writer')}; this tftrain "
             f"reads versions up to {VERSION}: upgrade tftrain"
         )

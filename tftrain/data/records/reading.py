@@ -25,6 +25,12 @@ _CHUNK_BYTES = 4 << 20
 _log = logging.getLogger("tftrain.data.records")
 
 
+def check_on_error(on_error: str) -> None:
+    """Raises BadInput unless it is known what to do at an error."""
+    if on_error not in ON_ERROR:
+        raise BadInput(f"on_error is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}")
+
+
 class Losses:
     """Records that were skipped, because they could not be read.
 
@@ -71,8 +77,7 @@ class ShardReader:
 
     def chunks(self, files: tf.Tensor | Sequence[int] | None, on_error: str) -> tf.data.Dataset:
         """Chunks `[n]` of records, shard after shard; see RecordSplit.chunks."""
-        if on_error not in ON_ERROR:
-            raise BadInput(f"on_error is {on_error!r}; expected {' or '.join(map(repr, ON_ERROR))}")
+        check_on_error(on_error)
         order = range(len(self._shards)) if files is None else files
         indices = tf.data.Dataset.from_tensor_slices(tf.cast(order, tf.int64))
         chunks = indices.flat_map(lambda index: self.shard(index, on_error))
