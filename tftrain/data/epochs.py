@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from tftrain.data.examples import Examples
-from tftrain.data.records import RecordSplit
+from tftrain.data.records import RecordSplit, naming_damage
 from tftrain.data.sharding import Share
 from tftrain.errors import BadInput
 from tftrain.keras_api import tf
@@ -132,7 +132,8 @@ class RecordSource:
         """The same examples, read now."""
         stored = Order(_READ_AT_ONCE, drop_remainder=False, shuffle=False, seed=0)
         batches = self.epoch(tf.constant(0, tf.int64), stored).prefetch(1)
-        parts = list(zip(*batches.as_numpy_iterator(), strict=True))
+        with naming_damage():
+            parts = list(zip(*batches.as_numpy_iterator(), strict=True))
         numbers, x, y = (np.concatenate(part) for part in parts)
         return ArraySource(Examples(x, y), numbers)
 

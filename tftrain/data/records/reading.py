@@ -9,20 +9,34 @@ file read again, to say what is wrong with it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tftrain.data.records import damage
 from tftrain.data.records.shards import COMPRESSIONS, Shard
-from tftrain.errors import BadInput
+from tftrain.errors import BadInput, RecordsDamaged
 from tftrain.keras_api import tf
 
 ON_ERROR = ("stop", "skip")
 _LARGEST_CHUNK = 256
 _CHUNK_BYTES = 4 << 20
+_FOUND = "record set: "
 _log = logging.getLogger("tftrain.data.records")
+
+
+@contextlib.contextmanager
+def naming_damage() -> Iterator[None]:
+    """Turns TensorFlow's error at a damaged record, within the block, into RecordsDamaged."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        _, found, rest = error.message.partition(f"assertion failed: [{_FOUND}")
+        if not found:
+            raise
+        raise RecordsDamaged([rest.split("]\n")[0].rstrip("]")]) from error
 
 
 def check_on_error(on_error: str) -> None:
@@ -113,7 +127,7 @@ class ShardReader:
         return tf.cond(wrong, lambda: self._stop(index, kept), lambda: kept)
 
     def _stop(self, index: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        message = tf.py_function(self._describe, [index], tf.string)
+        message = _FOUND + tf.py_function(self._describe, [index], tf.string)
         with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
             return tf.identity(kept)
 

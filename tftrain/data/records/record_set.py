@@ -14,10 +14,10 @@ from tftrain.data.examples import Examples, Info
 from tftrain.data.records import manifest as manifests
 from tftrain.data.records import signature
 from tftrain.data.records.manifest import Manifest
-from tftrain.data.records.reading import Losses, ShardReader
+from tftrain.data.records.reading import Losses, ShardReader, naming_damage
 from tftrain.data.records.schema import bytes_of
 from tftrain.data.records.shards import Shard
-from tftrain.errors import BadInput, DataError, RecordsDamaged, UnknownName
+from tftrain.errors import BadInput, DataError, UnknownName
 from tftrain.keras_api import tf
 
 
@@ -27,6 +27,7 @@ class RecordSplit:
     Attributes:
         name: `train`, `validation` or `test`.
         info: What the dataset is.
+        schema: What a record holds.
         shards: Its files, as the manifest describes them.
         paths: Where they are.
         losses: What `on_error="skip"` has lost so far: `.records` and `.by_shard`.
@@ -37,7 +38,7 @@ class RecordSplit:
         self.info: Info = manifest.info
         self.shards: tuple[Shard, ...] = manifest.splits[name]
         self.paths = tuple(folder / shard.file for shard in self.shards)
-        self._manifest = manifest
+        self.schema = manifest.schema
         self._reader = ShardReader(folder, self.shards, manifest.compression)
 
     def __len__(self) -> int:
@@ -82,7 +83,7 @@ class RecordSplit:
 
     def decode(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A batch of records as arrays: see `Schema.decode`."""
-        return self._manifest.schema.decode(serialized)
+        return self.schema.decode(serialized)
 
     def decoded(self, *, on_error: str = "stop") -> tf.data.Dataset:
         """Batches (x `[n, ...]` as stored, y `[n]`) of varying size, decoded on all cores."""
@@ -94,22 +95,20 @@ class RecordSplit:
         Raises:
             RecordsDamaged: A shard is not what the manifest says.
         """
-        schema = self._manifest.schema
+        schema = self.schema
         x = np.empty((len(self), *schema.shape), schema.dtype)
         y = np.empty(len(self), np.int64)
         at = 0
-        try:
+        with naming_damage():
             for some_x, some_y in self.decoded().prefetch(1).as_numpy_iterator():
                 x[at : at + len(some_y)], y[at : at + len(some_y)] = some_x, some_y
                 at += len(some_y)
-        except tf.errors.InvalidArgumentError as error:
-            raise RecordsDamaged([_asserted(error)]) from error
         return Examples(x, y)
 
     @property
     def example_bytes(self) -> int:
         """Bytes of one decoded x: what a shuffle buffer of examples would hold of each."""
-        return bytes_of(self._manifest.schema)
+        return bytes_of(self.schema)
 
 
 class RecordSet:
@@ -220,11 +219,3 @@ def _check_file(path: Path, shard: Shard) -> None:
             f"{path} has {size} bytes; the manifest says {shard.bytes}: "
             "it is truncated or another file; fetch it again"
         )
-
-
-def _asserted(error: tf.errors.OpError) -> str:
-    """The sentence inside the message of a failed assertion in a graph."""
-    message = error.message
-    if "assertion failed: [" not in message:
-        return message
-    return message.split("assertion failed: [", 1)[1].split("]\n")[0].rstrip("]")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -41,6 +42,32 @@ def deal(y: np.ndarray, shards: int, random: np.random.Generator) -> list[np.nda
     order = random.permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]
     return [random.permutation(order[first::shards]) for first in range(shards)]
+
+
+def write_shard(
+    path: Path, records: Iterable[tuple[int, bytes]], compression: str, classes: int
+) -> Shard:
+    """Writes one shard, atomically.
+
+    Args:
+        path: The file to be.
+        records: Class index and content of each record.
+        compression: `none`, `gzip` or `zlib`.
+        classes: Number of classes.
+
+    Returns:
+        What the manifest is to say of it.
+    """
+    per_class, stream_bytes = np.zeros(classes, int), 0
+    with replace_file(path) as temporary:
+        with tf.io.TFRecordWriter(str(temporary), COMPRESSIONS[compression]) as writer:
+            for label, record in records:
+                writer.write(record)
+                per_class[label] += 1
+                stream_bytes += len(record) + FRAME
+        size, digest = temporary.stat().st_size, sha256(temporary)
+    counts = tuple(per_class.tolist())
+    return Shard(path.name, sum(counts), counts, size, stream_bytes, digest)
 
 
 class ShardWriter:
@@ -106,19 +133,11 @@ class ShardWriter:
 
     def _written(self, file: str, part: Part, indices: np.ndarray) -> Finished:
         path, skipped = self._staging.files / file, []
-        per_class, stream_bytes = np.zeros(len(self._content.info.labels), int), 0
-        with replace_file(path) as temporary:
-            with tf.io.TFRecordWriter(str(temporary), COMPRESSIONS[self._compression]) as writer:
-                for label, record in self._records(part, indices, skipped):
-                    writer.write(record)
-                    per_class[label] += 1
-                    stream_bytes += len(record) + FRAME
-            size, digest = temporary.stat().st_size, sha256(temporary)
-        examples = int(per_class.sum())
-        if not examples:
+        records = self._records(part, indices, skipped)
+        shard = write_shard(path, records, self._compression, len(self._content.info.labels))
+        if not shard.examples:
             raise DataError(f"no example of {file} can be read; the first: {skipped[0]}")
-        counts = tuple(per_class.tolist())
-        return Finished(Shard(file, examples, counts, size, stream_bytes, digest), tuple(skipped))
+        return Finished(shard, tuple(skipped))
 
     def _records(
         self, part: Part, indices: np.ndarray, skipped: list[str]
