@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from tftrain import data
 from tftrain.cli.main import main
 from tftrain.training import RunFolder
 
@@ -248,3 +249,57 @@ def test_probabilities_of_the_saved_model_are_finite(finished_run):
 
     model = keras.saving.load_model(finished_run / "model.keras")
     assert np.isfinite(model.predict(np.zeros((1, 8, 8, 1)), verbose=0)).all()
+
+
+@pytest.fixture(scope="module")
+def record_set(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets") / "some"
+    data.records.write("digits", folder, shards=3, validation=0.1)
+    return folder
+
+
+def test_a_record_set_is_trained_on(record_set, tmp_path, monkeypatch):
+    monkeypatch.chdir(record_set.parent)
+    settings = ["--epochs=2", "--model=linear", "--learning_rate=0.05", "--augment=translate"]
+    assert main(["train", "--dataset=records:some", "--cache=memory", *settings]) == 0
+    run = record_set.parent / "runs" / "some-linear-1"
+    config = json.loads((run / "config.json").read_text())
+    assert config["dataset"] == f"records:{record_set}"
+    assert json.loads((run / "result.json").read_text())["test_accuracy"] > 0.5
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", str(run)]) == 0
+
+
+def test_a_damaged_record_stops_training_in_one_line(record_set, tmp_path, capsys):
+    folder = tmp_path / "damaged"
+    shutil.copytree(record_set, folder)
+    shard = min(folder.glob("train-*"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    assert main(["train", f"--dataset=records:{folder}", f"--out={tmp_path}/run"]) == 1
+    assert f"tftrain train: {shard} is damaged: record" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_resumed_run_augments_as_an_uninterrupted_one(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    settings = ["train", "--model=linear", "--augment=rotate,mixup"]
+    assert main([*settings, "--epochs=3", f"--out={whole}"]) == 0
+    assert main([*settings, "--epochs=2", f"--out={parts}"]) == 0
+    assert main(["train", "--resume", "--epochs=3", f"--out={parts}"]) == 0
+    assert metrics(parts) == metrics(whole)
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--augment=flop", "unknown augmentation 'flop'; did you mean 'flip'?"),
+        ("--dataset=records:", "dataset is 'records:'; expected a folder after it"),
+        ("--dataset=records:nowhere", "nowhere is no folder; expected a record set"),
+        ("--cache=elsewhere", "cache is 'elsewhere', but the dataset is 'digits'"),
+    ],
+)
+def test_wrong_data_settings_are_one_line(flag, said, tmp_path, capsys):
+    assert main(["train", flag, f"--out={tmp_path}/run"]) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "run").exists()

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.launched_job import launch, launch_job
+from tftrain import data
 from tftrain.cli.main import main
 
 SETTINGS = ["train", "--model=linear", "--learning_rate=0.05", "--batch_size=100"]
@@ -107,6 +108,16 @@ def test_two_devices_learn_what_one_learns(tmp_path, alone):
         check=True, capture_output=True, timeout=LIMIT,
     )  # fmt: skip
     assert_same(tmp_path / "run", alone)
+
+
+def test_two_workers_learn_from_records_what_one_process_learns(tmp_path):
+    data.records.write("digits", tmp_path / "set", shards=3)
+    settings = [*SETTINGS[1:], f"--dataset=records:{tmp_path}/set", "--epochs=2"]
+    settings += ["--augment=rotate"]
+    assert main(["train", *settings, f"--out={tmp_path}/one"]) == 0
+    job = launch(["-m", "tftrain", "train", *settings, f"--out={tmp_path}/two"], limit=LIMIT)
+    assert job.status == 0, job.output
+    assert_same(tmp_path / "two", tmp_path / "one")
 
 
 @pytest.mark.parametrize(

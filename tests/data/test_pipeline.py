@@ -76,6 +76,17 @@ def test_a_repeated_pipeline_gives_the_epochs_one_after_another(source):
 
 
 @SOURCES
+@pytest.mark.parametrize("other", [0, 1])
+def test_the_global_seed_changes_no_order(source, other):
+    expected = labels(pipeline(source(50), batch_size=7, seed=3))
+    tf.random.set_seed(other)
+    try:
+        assert labels(pipeline(source(50), batch_size=7, seed=3)) == expected
+    finally:
+        tf.random.set_seed(None)
+
+
+@SOURCES
 def test_without_shuffling_the_order_is_kept(source):
     assert labels(pipeline(source(5), batch_size=2, shuffle=False)) == [0, 1, 2, 3, 4]
 

@@ -7,7 +7,9 @@ are, the same ones in every epoch.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -57,11 +59,23 @@ class Order:
             return dataset
         size = buffer if self.shuffle is True else self.shuffle
         seed = tf.random.stateless_uniform([], self.of_epoch(epoch), None, None, tf.int64)
-        return dataset.shuffle(size, seed, reshuffle_each_iteration=False)
+        with _without_global_seed():
+            return dataset.shuffle(size, seed, reshuffle_each_iteration=False)
 
     def batched(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """The dataset's elements in batches."""
         return dataset.batch(self.batch_size, drop_remainder=self.drop_remainder)
+
+
+@contextlib.contextmanager
+def _without_global_seed() -> Iterator[None]:
+    """The order is to follow from the given seed alone, and shuffle() mixes the global one in."""
+    graph = tf.compat.v1.get_default_graph()
+    kept, graph.seed = graph.seed, None
+    try:
+        yield
+    finally:
+        graph.seed = kept
 
 
 class Source(Protocol):

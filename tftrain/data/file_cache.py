@@ -14,7 +14,7 @@ from tftrain.data.records import RecordSplit, naming_damage
 from tftrain.data.records.manifest import Manifest
 from tftrain.data.records.schema import RAW, Encoder
 from tftrain.data.records.shard_files import write_shard
-from tftrain.errors import DataError
+from tftrain.errors import BadInput, DataError
 from tftrain.keras_api import tf
 
 _FORMAT = "decoded 1"
@@ -28,10 +28,14 @@ def cached(split: RecordSplit, folder: Path) -> RecordSplit:
     content as the manifest states it, so a changed set never finds the copy of what it was.
 
     Raises:
+        BadInput: The folder is none.
         DataError: The copy cannot be written, or is not as it was written.
         RecordsDamaged: The split cannot be read.
     """
-    target = folder.expanduser() / _key(split)
+    folder = folder.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"the cache {folder} is a file; expected a folder")
+    target = folder / _key(split)
     if not target.is_dir():
         _copy(split, target)
     return records.open(target).splits[split.name]

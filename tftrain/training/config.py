@@ -146,6 +146,11 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
             check(name)
         except BadInput as error:
             yield str(error)
+    if config.cache is not None and not config.dataset.startswith(data.RECORDS):
+        yield (
+            f"cache is {config.cache!r}, but the dataset is {config.dataset!r}, which is in memory "
+            "already; expected it only with records:FOLDER"
+        )
     try:
         distribute.check_options(config.strategy, config.devices, config.sync_every)
     except ConfigError as error:

@@ -90,11 +90,13 @@ def run(
         The content of result.json.
 
     Raises:
+        RecordsDamaged: A damaged record was met; the folder says that the run is unfinished.
         KeyboardInterrupt: As received, once the folder says that the run was interrupted.
     """
     folder.write_json(folder.result, {"status": "running"})
     try:
-        _fit(experiment, callbacks, first_epoch)
+        with data.records.naming_damage():
+            _fit(experiment, callbacks, first_epoch)
         result = _result(experiment, folder)
     except KeyboardInterrupt:
         epochs = len(folder.read_metrics())
