@@ -27,18 +27,24 @@ def launch_job(script, *arguments, **options):
     return launch([str(JOBS / script), *map(str, arguments)], **options)
 
 
-def launch(arguments, workers=2, ps=0, limit=120, grace=2, max_restarts=0, **environ):
+def launch(arguments, workers=2, ps=0, limit=120, grace=2, max_restarts=0, cwd=None, **environ):
     """Launches Python with these arguments in every task and waits for the job's end."""
-    command = [sys.executable, "-m", "tftrain", "launch", f"--workers={workers}", f"--ps={ps}"]
-    command += [f"--grace={grace}", f"--max_restarts={max_restarts}", "--"]
-    command += [sys.executable, *arguments]
+    job = ["-m", "tftrain", "launch", f"--workers={workers}", f"--ps={ps}", f"--grace={grace}"]
+    job += [f"--max_restarts={max_restarts}", "--", sys.executable, *arguments]
+    return run(job, limit=limit, cwd=cwd, **environ)
+
+
+def run(arguments, limit=120, cwd=None, **environ):
+    """Runs Python with these arguments and waits for its end."""
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    inherited = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
     with subprocess.Popen(
-        command,
+        [sys.executable, *arguments],
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths, **environ},
+        env={**inherited, "PYTHONPATH": paths, **environ},
     ) as process:
         try:
             output, _ = process.communicate(timeout=limit)

@@ -1,42 +1,22 @@
 """The recipes that need more than one device, as real jobs, a few steps on the digits."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests import launched_job
+from tests.launched_job import ROOT
 from tftrain.keras_api import keras
 
-ROOT = Path(__file__).parents[2]
 LIMIT = 150
 
 
-def run(name, folder, *arguments, launch=()):
-    """Runs a recipe in `folder`, by `tftrain launch` where that gets arguments; its output."""
-    command = [sys.executable, str(ROOT / f"recipes/{name}.py"), "--epochs=1", *arguments]
-    if launch:
-        command = [sys.executable, "-m", "tftrain", "launch", *launch, "--", *command]
-    environ = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=LIMIT)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGTERM)  # the launcher ends its tasks
-            output, _ = process.communicate(timeout=30)
-            raise AssertionError(f"no end within {LIMIT} s:\n{output}") from None
-    return process.returncode, output
+def run(name, folder, *arguments, **cluster):
+    """Runs a recipe in `folder`, by `tftrain launch` where there is a cluster; its output."""
+    command = [str(ROOT / f"recipes/{name}.py"), "--epochs=1", *arguments]
+    start = launched_job.launch if cluster else launched_job.run
+    result = start(command, cwd=folder, limit=LIMIT, CUDA_VISIBLE_DEVICES="", **cluster)
+    return result.status, result.output
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +28,15 @@ def alone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two_workers")
-    out = run("multiworker_mnist", folder, "--dataset=digits", launch=["--workers=2"])
+    out = run("multiworker_mnist", folder, "--dataset=digits", workers=2)
     return (*out, folder)
 
 
 @pytest.fixture(scope="module")
 def parameter_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parameter_server")
-    launch = ["--workers=2", "--ps=1"]
-    return (*run("parameter_server_mnist", folder, "--dataset=digits", launch=launch), folder)
+    out = run("parameter_server_mnist", folder, "--dataset=digits", workers=2, ps=1)
+    return (*out, folder)
 
 
 @pytest.fixture(scope="module")
