@@ -124,7 +124,7 @@ def test_scale_and_shear_stay_within_their_settings():
     scaled, _ = augment.affine(many, None, 0, degrees=0, scale=0.5, shear=0)
     heights = (scaled.numpy()[..., 0].sum(axis=2) > 0.25).sum(axis=1)
     assert 10 <= heights.min() < 13
-    assert 29 < heights.max() <= 32
+    assert 29 < heights.max() <= 33  # with the rows that interpolation adds
     sheared, _ = augment.affine(many, None, 0, degrees=0, scale=0, shear=0.5)
     tops = (sheared.numpy()[:, 11, :, 0] * np.arange(41)).sum(axis=1) - 20
     assert -4.6 < tops.min() < -4.2  # 9 rows above the centre, by up to half a pixel each

@@ -49,7 +49,7 @@ def test_contrast_keeps_the_mean_and_scales_distances(pixels):
 
 def test_hue_turns_colours_and_keeps_their_luma(pixels):
     turned = np.asarray(color.turned(pixels, amounts(1 / 3)))
-    np.testing.assert_allclose(turned @ color.LUMA, pixels @ color.LUMA, atol=1e-5)
+    np.testing.assert_allclose(turned @ color.LUMA, np.asarray(pixels) @ color.LUMA, atol=1e-5)
     np.testing.assert_allclose(color.turned(pixels, amounts(1.0)), pixels, atol=1e-5)
     muted_red = np.full((1, 1, 1, 3), [0.6, 0.4, 0.4], np.float32)
     angles = [
