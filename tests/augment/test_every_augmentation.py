@@ -182,8 +182,8 @@ def test_other_images_are_refused(name, wrong, message):
 @pytest.mark.parametrize("name", ON_IMAGES)
 def test_a_size_that_is_unknown_is_refused_while_tracing(name):
     signature = tf.TensorSpec([None, None, None, 3], tf.uint8)
+    traced = tf.function(by_name(name), autograph=False)  # autograph would wrap the error
     with pytest.raises(BadInput, match="expected a known height, width"):
-        traced = tf.function(by_name(name), autograph=False)  # else it wraps the error
         traced.get_concrete_function(signature, tf.zeros([2], tf.int32), 0)
 
 
