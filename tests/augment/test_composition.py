@@ -109,10 +109,17 @@ def test_own_steps_are_called_in_their_place(images, labels):
     np.testing.assert_array_equal(numbered, labels + 5)
 
 
-@pytest.mark.parametrize("labels", [None, ["a", "b"], {"box": [[1.0], [2.0]]}])
+@pytest.mark.parametrize("labels", [None, np.array(["a", "b"]), {"box": np.ones((2, 1))}])
 def test_labels_that_no_step_changes_may_be_anything(labels):
     _, found = augment.compose("flip")(make_images(2, 4, 4, 1), labels, 0)
     tf.nest.assert_same_structure(found, labels)
+
+
+def test_lists_of_labels_are_not_traced_anew():
+    composed = augment.compose("mixup", classes=CLASSES)
+    for labels in ([0, 1], [1, 2], [3, 4]):
+        composed(make_images(2, 4, 4, 1), labels, 0)
+    assert composed._function.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(
