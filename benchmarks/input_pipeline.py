@@ -1,7 +1,7 @@
 """Target: augmentation inside a tf.data pipeline at least 3 times as fast as the faster of two
 other ways at 32x32x3, and never slower at 224x224x3. Results: docs/how-to/augment.md.
 
-    python benchmarks/input_pipeline.py              # about five minutes on two cores
+    python benchmarks/input_pipeline.py              # some minutes on two cores
     python benchmarks/input_pipeline.py --size=32
     python benchmarks/input_pipeline.py --quick      # about a minute; its figures mean nothing
 

@@ -1,5 +1,6 @@
 """What holds for all augmentations alike; a new one joins by its name."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -113,7 +114,9 @@ def test_a_seed_repeats_and_another_one_differs(name):
 def test_identity_changes_nothing(name, dtype, labels):
     images = make_images(6, 12, 17, 3, dtype)
     function = by_name(name, **IDENTITIES[name])
-    same, same_labels = function(images, labels, 5)
+    # To compile for every type would take a minute and tell nothing more.
+    with contextlib.nullcontext() if dtype == "uint8" else operation_by_operation():
+        same, same_labels = function(images, labels, 5)
     assert tf.as_dtype(same.dtype).name == dtype
     np.testing.assert_array_equal(floats(same), floats(images))
     expected = np.eye(CLASSES)[labels] if name in SOFT else labels
