@@ -136,6 +136,32 @@ def test_a_wrong_formula_is_found_at_the_first_step(rule, monkeypatch):
         minimise(wrong, getattr(keras.optimizers, optimizer)(recipe["RATE"]), x, y)
 
 
+def test_augmented_cnn_compares_three_seeds(first_run, capsys):
+    _, out, printed = first_run("augmented_cnn", capsys)
+    for name in ("without", "with augmentation"):
+        (row,) = re.findall(rf"^\| {name} \| (.*) \|$", printed, re.MULTILINE)
+        *each, mean, spread = map(float, row.split(" | "))
+        assert len(each) == 3
+        assert mean == pytest.approx(np.mean(each), abs=1e-4)
+        assert spread == pytest.approx(np.std(each, ddof=1), abs=1e-4)
+    assert (out / "accuracy.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--augment=flip,cropp", "did you mean 'crop'"),
+        ("--augment=crop:-1", "expected a whole number, 0 or more"),
+        ("--examples=2000", "has 1437 training images: choose fewer"),
+    ],
+)
+def test_augmented_cnn_refuses_before_training(argument, message, tmp_path, capsys):
+    assert run("augmented_cnn", "--dataset=digits", argument, f"--out={tmp_path}") == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "seed" not in printed.out
+
+
 @pytest.mark.parametrize("name", ["linear_regression", "mnist_mlp"])
 def test_the_same_seed_gives_the_same_result(name, first_run, tmp_path, capsys):
     _, _, printed = first_run(name, capsys)

@@ -1,4 +1,4 @@
-"""Several augmentations as one function, compiled as a whole."""
+"""Several augmentations as one function; moves in a row become one resampling."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Composition:
         """
         images = image_batches.checked(images)
         index = image_batches.numbers(index, images)
+        if isinstance(labels, list):  # as tf.data has it: lists are tensors, tuples are structure
+            labels = tf.convert_to_tensor(labels)
         return self._function(images, labels, randomness.another(seed, 0), index)
 
     def __repr__(self) -> str:

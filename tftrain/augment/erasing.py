@@ -44,7 +44,7 @@ def cutout(
     images = checked(images)
     height, width = images.shape[1:3]
     draws = randomness.uniform(randomness.key(seed, "cutout"), numbers(index, images), 2)
-    side = tf.fill(tf.shape(draws)[:1], tf.round(size * min(height, width)))
+    side = tf.fill(tf.shape(draws)[:1], float(round(size * min(height, width))))
     box = boxes(draws, side, side, (height, width))
     return _blanked(images, box, fill), labels
 

@@ -82,8 +82,8 @@ def smooth_labels(
     Reference: Szegedy et al., *Rethinking the Inception Architecture for Computer Vision*, 2016.
 
     Example:
-        >>> smooth_labels(None, [1], seed=0, classes=4, amount=0.2)[1].numpy().round(2).tolist()
-        [[0.05, 0.85, 0.05, 0.05]]
+        >>> smooth_labels(None, [1], seed=0, classes=4, amount=0.5)[1].numpy().tolist()
+        [[0.125, 0.625, 0.125, 0.125]]
     """
     check("smooth_labels", amount=amount)
     labels = soft(labels, classes)

@@ -56,16 +56,10 @@ def at_pixels(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor, border: str) -> tf.
     Returns:
         `[B, H', W', C]` of the images' type.
     """
-    height, width, channels = images.shape[1:]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    if border == "reflect":
-        x, y = _reflected(x, width), _reflected(y, height)
-    x, y = tf.clip_by_value(x, 0, width - 1), tf.clip_by_value(y, 0, height - 1)
-    first = (tf.range(tf.shape(images)[0]) * (height * width))[:, tf.newaxis, tf.newaxis]
-    pixels = tf.gather(tf.reshape(images, [-1, channels]), first + y * width + x)
-    if border == "zero":
-        pixels = tf.where(inside[..., tf.newaxis], pixels, tf.zeros([], pixels.dtype))
-    return pixels
+    x, across = _held(x, images.shape[2], border)
+    y, down = _held(y, images.shape[1], border)
+    pixels = _gathered(images, x, y)
+    return tf.where((across & down)[..., tf.newaxis], pixels, tf.zeros([], pixels.dtype))
 
 
 def between_pixels(pixels: tf.Tensor, x: tf.Tensor, y: tf.Tensor, border: str) -> tf.Tensor:
@@ -80,19 +74,43 @@ def between_pixels(pixels: tf.Tensor, x: tf.Tensor, y: tf.Tensor, border: str) -
     Returns:
         float32 `[B, H', W', C]`.
     """
-    left, top = tf.floor(x), tf.floor(y)
-    column, row = tf.cast(left, tf.int32), tf.cast(top, tf.int32)
-    to_right, to_bottom = (x - left)[..., tf.newaxis], (y - top)[..., tf.newaxis]
-    # A sum in which each pixel stands once: XLA reads a pixel again for each time it is used.
-    return (
-        at_pixels(pixels, column, row, border) * ((1 - to_right) * (1 - to_bottom))
-        + at_pixels(pixels, column + 1, row, border) * (to_right * (1 - to_bottom))
-        + at_pixels(pixels, column, row + 1, border) * ((1 - to_right) * to_bottom)
-        + at_pixels(pixels, column + 1, row + 1, border) * (to_right * to_bottom)
+    columns = _neighbours(x, pixels.shape[2], border)
+    rows = _neighbours(y, pixels.shape[1], border)
+    # A sum in which each pixel stands once: XLA reads a pixel again wherever it is used again.
+    return sum(
+        _gathered(pixels, column, row) * (across * down)[..., tf.newaxis]
+        for row, down in rows
+        for column, across in columns
     )
 
 
-def _reflected(place: tf.Tensor, size: int) -> tf.Tensor:
-    period = max(2 * (size - 1), 1)
-    place = tf.math.floormod(place, period)
-    return tf.minimum(place, period - place)
+def _neighbours(
+    place: tf.Tensor, size: int, border: str
+) -> tuple[tuple[tf.Tensor, tf.Tensor], ...]:
+    """The two pixels beside a place on an axis, and what each contributes."""
+    low = tf.floor(place)
+    share, low = place - low, tf.cast(low, tf.int32)
+    (first, first_inside), (second, second_inside) = (
+        _held(pixel, size, border) for pixel in (low, low + 1)
+    )
+    return (
+        (first, tf.where(first_inside, 1 - share, 0.0)),
+        (second, tf.where(second_inside, share, 0.0)),
+    )
+
+
+def _held(place: tf.Tensor, size: int, border: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """A pixel on an axis of the image for any pixel, and whether it is to be seen there."""
+    inside = (place >= 0) & (place < size)
+    if border == "reflect":
+        period = max(2 * (size - 1), 1)
+        place = tf.math.floormod(place, period)
+        place = tf.minimum(place, period - place)
+    visible = inside if border == "zero" else tf.ones_like(inside)
+    return tf.clip_by_value(place, 0, size - 1), visible
+
+
+def _gathered(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    height, width, channels = images.shape[1:]
+    first = (tf.range(tf.shape(images)[0]) * (height * width))[:, tf.newaxis, tf.newaxis]
+    return tf.gather(tf.reshape(images, [-1, channels]), first + y * width + x)

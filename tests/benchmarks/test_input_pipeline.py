@@ -1,0 +1,71 @@
+"""The benchmark of the input pipeline runs and adds up; its figures are not judged here."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from absl.testing import flagsaver
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "benchmarks/input_pipeline.py"
+PROGRAMS = ["tftrain", "keras", "per_image"]
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """What a short run prints about small images."""
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--quick", "--size=32", "--seconds=0.1"],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def benchmark():
+    with flagsaver.flagsaver():
+        yield runpy.run_path(str(SCRIPT), run_name="input_pipeline")
+
+
+def reports(*speeds):
+    return [{"images_per_second": speed, "mean": 0.4, "deviation": 0.2} for speed in speeds]
+
+
+def test_the_table_has_all_programs(quick):
+    rows = [line for line in quick if line.startswith("| 32x32x3 |")]
+    assert [row.split(" | ")[1] for row in rows] == PROGRAMS
+
+
+def test_the_last_line_tells_with_what_it_was_measured(quick):
+    document = json.loads(quick[-1])
+    assert {"python", "tensorflow", "keras"} <= set(document["versions"])
+    assert {"processor", "cores"} <= set(document["hardware"])
+    assert document["quick"] is True
+
+
+def test_all_programs_change_images_about_as_much(quick):
+    results = json.loads(quick[-1])["augmentation"]["results"]["32"]
+    means = [results[program]["mean"] for program in PROGRAMS]
+    assert max(means) - min(means) < 0.03  # what is moved out leaves black: about as much in each
+    assert all(0.3 < mean < 0.48 for mean in means)  # 0.5 before
+
+
+def test_the_ratio_is_that_of_medians_to_the_faster_other(benchmark):
+    result = benchmark["summary"](
+        {
+            "tftrain": reports(10, 90, 60),
+            "keras": reports(20, 20, 99),
+            "per_image": reports(30, 30, 10),
+        }
+    )
+    assert result["ratio"] == pytest.approx(2)
+    assert (result["tftrain"]["least"], result["tftrain"]["most"]) == (10, 90)
