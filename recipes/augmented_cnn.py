@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import tftrain
 from tftrain.atomic import replace_file
 from tftrain.errors import BadInput
-from tftrain.keras_api import keras, tf  # without TensorFlow's start-up messages
+from tftrain.keras_api import keras  # without TensorFlow's start-up messages
 
 AUGMENT = flags.DEFINE_string("augment", "affine,translate:0.07,elastic:0.03", "steps, by name")
 DATASET = flags.DEFINE_enum("dataset", "mnist", ["digits", "mnist"], "what to train on")
@@ -50,32 +50,21 @@ def some(examples: tftrain.data.Examples, seed: int) -> tftrain.data.Examples:
     return examples.take(order[: EXAMPLES.value])
 
 
-def make_batches(
-    examples: tftrain.data.Examples, augmented: tftrain.augment.Composition | None, seed: int
-) -> tf.data.Dataset:
-    """Endless batches. The step's number is a part of the seed, so no two are augmented alike."""
-    dataset = tf.data.Dataset.from_tensor_slices((examples.x, examples.y))
-    dataset = dataset.shuffle(len(examples), seed=seed).repeat().batch(BATCH, drop_remainder=True)
-    if augmented is not None:
-        dataset = dataset.enumerate().map(
-            lambda step, batch: augmented(*batch, [seed, step]), num_parallel_calls=tf.data.AUTOTUNE
-        )
-    return dataset.prefetch(tf.data.AUTOTUNE)
-
-
 def train(
     splits: tftrain.data.Splits, augmented: tftrain.augment.Composition | None, seed: int
 ) -> tuple[keras.Model, float]:
     """A trained model and its test accuracy; with or without augmentation, as many steps."""
     keras.utils.set_random_seed(seed)
     model = tftrain.models.cnn(splits.info.shape, classes=splits.info.classes)
-    steps = EXAMPLES.value // BATCH
+    steps = -(-EXAMPLES.value // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, decay_steps=steps * EPOCHS.value)
     mixed = augmented is not None and augmented.mixes_labels
     loss = "categorical_crossentropy" if mixed else "sparse_categorical_crossentropy"
     model.compile(optimizer=keras.optimizers.Adam(rate), loss=loss)
-    batches = make_batches(some(splits.train, seed), augmented, seed)
-    model.fit(batches, epochs=EPOCHS.value, steps_per_epoch=steps, shuffle=False, verbose=0)
+    batches = tftrain.data.pipeline(
+        some(splits.train, seed), batch_size=BATCH, seed=seed, augment=augmented
+    )
+    model.fit(batches, epochs=EPOCHS.value, verbose=0)
     parts = np.array_split(splits.test.x, max(len(splits.test) // 500, 1))
     guesses = np.concatenate([np.argmax(model(part, training=False), axis=1) for part in parts])
     return model, float(np.mean(guesses == splits.test.y))
