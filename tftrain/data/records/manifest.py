@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -56,7 +57,7 @@ class Manifest:
         if key is not None:
             document["signature"] = signature.sign(content, key)
         with replace_file(folder / FILE) as temporary:
-            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(_laid_out(document), encoding="utf-8")
 
 
 def read(folder: Path, key: bytes | None = None) -> Manifest:
@@ -118,6 +119,12 @@ def _check_version(document: dict[str, Any], path: Path) -> None:
 def _canonical(document: Mapping[str, Any]) -> bytes:
     """The same bytes for the same content, however the JSON was laid out."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _laid_out(document: dict[str, Any]) -> str:
+    # Counts of a thousand classes on one line: a line break never occurs inside a JSON string.
+    text = json.dumps(document, indent=1)
+    return re.sub(r"\[\n[\s\d,]+\]", lambda found: "".join(found[0].split()), text) + "\n"
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class ShardWriter:
             DataError: An example cannot be read, or nothing is left of a shard.
             NoSpace: The disk is full.
         """
+        tf.io.TFRecordWriter  # noqa: B018 - TensorFlow loads here, not in several threads at once
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             running = {
                 split: [

@@ -90,6 +90,7 @@ def _extra(folder: Path, shards: list[Shard]) -> list[str]:
 
 
 def _shard_findings(folder: Path, manifest: Manifest, shards: list[Shard]) -> list[str]:
+    tf.data.TFRecordDataset  # noqa: B018 - TensorFlow loads here, not in several threads at once
     digests = {shard.sha256: shard.file for shard in shards}
     total = sum(shard.bytes for shard in shards)
     with (
