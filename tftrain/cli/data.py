@@ -29,11 +29,11 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
     """What is wrong with the command line: it comes here only where no command was named."""
-    received = positional[0] if positional else ""
+    received = repr(positional[0]) if positional else "nothing"
     hint = suggestion(received, COMMANDS)
     yield (
-        f"expected one of {', '.join(COMMANDS)} right after `data`, "
-        f"received {received or 'nothing'!r};{hint} for example: tftrain data verify DIR"
+        f"expected one of {', '.join(COMMANDS)} right after `data`, received {received};{hint} "
+        "for example: tftrain data verify DIR"
     )
 
 

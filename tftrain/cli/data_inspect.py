@@ -21,7 +21,7 @@ from tftrain.cli import data_verify
 from tftrain.data.records.record_set import RecordSet, RecordSplit
 from tftrain.errors import BadInput, UnknownName
 
-_PICTURES, _COLUMNS = 40, 10
+_PICTURES, _COLUMNS = 40, 8
 _BAR = 24
 
 

@@ -108,8 +108,8 @@ def _target(values: flags.FlagValues) -> Path:
 
 def _summary(written: RecordSet) -> str:
     rows = [
-        f"{name:11} {len(split):,} examples in {len(split.shards)} files, "
-        f"{sum(shard.bytes for shard in split.shards):,} bytes"
+        f"{name:11} {len(split):,} examples, {sum(s.bytes for s in split.shards):,} bytes, "
+        f"files: {len(split.shards)}"
         for name, split in written.splits.items()
     ]
     signed = "signed" if written.manifest.signed else "not signed"

@@ -26,8 +26,20 @@ class Readable:
     fault: str
 
 
+def why_closed(path: Path) -> str:
+    """Why a file cannot be opened; empty if it can."""
+    try:
+        with open(path, "rb"):
+            return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
 def readable(path: Path, compression: str) -> Readable:
     """Reads a shard up to its first fault."""
+    closed = why_closed(path)
+    if closed:
+        return Readable(0, 0, closed)
     records = tf.data.TFRecordDataset(str(path), COMPRESSIONS[compression])
     lengths = records.map(lambda record: tf.strings.length(record, unit="BYTE"))
     count = offset = 0

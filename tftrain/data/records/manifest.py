@@ -82,9 +82,11 @@ def read(folder: Path, key: bytes | None = None) -> Manifest:
         )
     try:
         manifest = _parse(document, bool(signed))
+        _check(manifest, path)
+    except DataError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} lacks what a manifest must hold: {error!r}") from error
-    _check(manifest, path)
     return manifest
 
 
@@ -189,6 +191,8 @@ def _check(manifest: Manifest, path: Path) -> None:
         raise DataError(
             f"{path} has encoding {manifest.schema.encoding!r}; expected {RAW!r} or {IMAGE!r}"
         )
+    if len(manifest.info.labels) != manifest.info.classes:
+        raise DataError(f"{path} contradicts itself about the number of classes")
     shards = [shard for split in manifest.splits.values() for shard in split]
     for shard in shards:
         _check_inside(shard.file, path)
@@ -199,7 +203,7 @@ def _check(manifest: Manifest, path: Path) -> None:
 
 def _check_inside(name: str, path: Path) -> None:
     # A name alone: no folder, no way up, and no backslash, which is a folder elsewhere.
-    if PurePosixPath(name).name != name or "\\" in name or name in (".", "..", FILE):
+    if PurePosixPath(name).name != name or "\\" in name or name in ("", ".", "..", FILE):
         raise DataError(
             f"{path} names the file {name!r}, which leads out of its folder: do not use this set"
         )

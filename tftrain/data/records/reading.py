@@ -10,6 +10,7 @@ file read again, to say what is wrong with it.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,8 @@ class ShardReader:
 
     def shard(self, index: tf.Tensor, on_error: str) -> tf.data.Dataset:
         """Chunks of one shard, for use inside `flat_map` and `interleave`."""
-        path = tf.gather(tf.constant([str(path) for path in self._paths]), index)
+        path = tf.py_function(self._path, [index], tf.string)
+        path.set_shape([])
         expected = tf.gather(tf.constant([s.examples for s in self._shards], tf.int64), index)
         records = tf.data.TFRecordDataset(path, COMPRESSIONS[self._compression])
         end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
@@ -136,6 +138,11 @@ class ShardReader:
 
     def _noted(self, index: tf.Tensor) -> tf.Tensor:
         return tf.py_function(self._note, [index], tf.bool)
+
+    def _path(self, index: tf.Tensor) -> str:
+        # TensorFlow's ignore_errors asks for ever where a file cannot be opened.
+        path = self._paths[int(index)]
+        return os.devnull if damage.why_closed(path) else str(path)
 
     def _describe(self, index: tf.Tensor) -> str:
         shard = self._shards[int(index)]
