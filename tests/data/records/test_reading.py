@@ -87,11 +87,22 @@ def test_files_may_be_chosen_inside_tf_data(written):
     assert count(epochs) == sum(sizes[epoch] + sizes[3 - epoch] for epoch in range(3))
 
 
-def test_shards_may_be_interleaved(written, arrays):
-    split = train(written["none"])
-    chunks = tf.data.Dataset.range(SHARDS).interleave(split.shard, num_parallel_calls=2)
-    x, y = split.decode(tf.concat(list(chunks), 0))
+def test_files_may_be_read_in_parallel_in_a_steady_order(written, arrays):
+    split = train(written["gzip"])
+    one, two = (
+        [chunk.tolist() for chunk in split.chunks(parallel=3).as_numpy_iterator()] for _ in range(2)
+    )
+    assert one == two
+    x, y = split.decode([record for chunk in one for record in chunk])
     assert sorted_rows(x.numpy(), y.numpy()) == sorted_rows(*arrays)
+
+
+def test_damage_is_named_when_files_are_read_in_parallel(copy):
+    split = train(copy())
+    flip(split.paths[2], 1000)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=split.paths[2].name):
+        count(split.chunks(parallel=4))
+    assert sum(map(len, split.chunks(parallel=4, on_error="skip"))) + split.losses.records == 600
 
 
 def test_chunks_hold_what_the_dataset_holds(written):

@@ -49,6 +49,14 @@ def readable(path: Path, compression: str) -> Readable:
     return Readable(count, offset, _fault(records, count))
 
 
+def records(path: Path, compression: str, start: int, stop: int) -> list[bytes]:
+    """The sound records from number `start` to before `stop`, or to before the first fault."""
+    if why_closed(path):
+        return []
+    found = tf.data.TFRecordDataset(str(path), COMPRESSIONS[compression]).ignore_errors()
+    return list(found.skip(start).take(stop - start).as_numpy_iterator())
+
+
 def describe(path: Path, compression: str, expected: int) -> str:
     """A sentence on what is wrong with a shard that should hold so many records."""
     found = readable(path, compression)

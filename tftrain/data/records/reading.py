@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tftrain.data.records import damage
 from tftrain.data.records.shards import COMPRESSIONS, Shard
@@ -76,68 +77,71 @@ class ShardReader:
         mean = max(1, size // max(1, sum(shard.examples for shard in shards)))
         self.chunk = max(1, min(_LARGEST_CHUNK, _CHUNK_BYTES // mean))
 
-    def chunks(self, files: tf.Tensor | Sequence[int] | None, on_error: str) -> tf.data.Dataset:
-        """Chunks `[n]` of records, shard after shard; see RecordSplit.chunks."""
+    def chunks(
+        self, files: tf.Tensor | Sequence[int] | None, on_error: str, parallel: int
+    ) -> tf.data.Dataset:
+        """Chunks `[n]` of records; see RecordSplit.chunks."""
         check_on_error(on_error)
+        if parallel < 1:
+            raise BadInput(f"parallel is {parallel}; expected 1 or more")
         order = range(len(self._shards)) if files is None else files
         indices = tf.data.Dataset.from_tensor_slices(tf.cast(order, tf.int64))
-        chunks = indices.flat_map(lambda index: self.shard(index, on_error))
-        return chunks if on_error == "stop" else chunks.concatenate(self._report())
+        if parallel == 1:
+            numbered = indices.flat_map(self._numbered)
+        else:
+            numbered = indices.interleave(
+                self._numbered, parallel, num_parallel_calls=parallel, deterministic=True
+            )
+        checked = self._checked(numbered, self._stop if on_error == "stop" else self._salvage)
+        return checked if on_error == "stop" else checked.concatenate(self._report())
 
     def _report(self) -> tf.data.Dataset:
         """No records: what is reached at the end of a pass, and tells of its losses."""
         told = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
         return told.filter(lambda _: tf.py_function(self._tell, [], tf.bool))
 
-    def shard(self, index: tf.Tensor, on_error: str) -> tf.data.Dataset:
-        """Chunks of one shard, for use inside `flat_map` and `interleave`."""
+    def _numbered(self, index: tf.Tensor) -> tf.data.Dataset:
+        """Pairs of the shard's index and a chunk; an empty chunk stands for the file's end.
+
+        No functions of tf.data in here: making them ready costs milliseconds a shard.
+        """
         path = tf.py_function(self._path, [index], tf.string)
         path.set_shape([])
-        expected = tf.gather(tf.constant([s.examples for s in self._shards], tf.int64), index)
         records = tf.data.TFRecordDataset(path, COMPRESSIONS[self._compression])
         end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
-        counted = (
-            records.batch(self.chunk)
-            .ignore_errors()
-            .concatenate(end)
-            .scan(tf.constant(0, tf.int64), lambda before, chunk: _count(before, chunk))
-        )
-        compared = counted.map(lambda before, chunk: _compared(before, chunk, expected))
-        if on_error == "stop":
-            sound = compared.map(lambda *found: self._stopping(index, *found))
-        else:
-            sound = compared.flat_map(lambda *found: self._skipping(index, records, *found))
-        return sound.filter(lambda chunk: tf.size(chunk) > 0)
+        chunks = records.batch(self.chunk).ignore_errors().concatenate(end)
+        return tf.data.Dataset.zip((tf.data.Dataset.from_tensors(index).repeat(), chunks))
 
-    def _stopping(
-        self, index: tf.Tensor, wrong: tf.Tensor, kept: tf.Tensor, before: tf.Tensor
-    ) -> tf.Tensor:
-        return tf.cond(wrong, lambda: self._stop(index, kept), lambda: kept)
+    def _checked(
+        self,
+        numbered: tf.data.Dataset,
+        wrong: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
+    ) -> tf.data.Dataset:
+        """Chunks whose running count, shard by shard, is what the manifest says."""
+        examples = tf.constant([shard.examples for shard in self._shards], tf.int64)
 
-    def _stop(self, index: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        def check(counts: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> tuple[Any, Any]:
+            index, chunk = pair
+            before, expected, size = counts[index], examples[index], tf.size(chunk, tf.int64)
+            early = (size == 0) & (before < expected)
+            excess = (before <= expected) & (before + size > expected)
+            kept = chunk[: tf.maximum(expected - before, 0)]
+            kept = tf.cond(early | excess, lambda: wrong(index, before, kept), lambda: kept)
+            after = tf.where(size == 0, tf.constant(0, tf.int64), before + size)
+            return tf.tensor_scatter_nd_update(counts, [[index]], [after]), kept
+
+        counted = numbered.scan(tf.zeros_like(examples), check)
+        return counted.filter(lambda chunk: tf.size(chunk) > 0)
+
+    def _stop(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         message = tf.py_function(self._describe, [index], tf.string)
         with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
             return tf.identity(kept)
 
-    def _skipping(
-        self,
-        index: tf.Tensor,
-        records: tf.data.Dataset,
-        wrong: tf.Tensor,
-        kept: tf.Tensor,
-        before: tf.Tensor,
-    ) -> tf.data.Dataset:
-        """What was kept and, where the shard ends early, the sound part of the damaged chunk."""
-        noted = tf.cond(wrong, lambda: self._noted(index), lambda: False)
-        with tf.control_dependencies([noted]):
-            kept = tf.identity(kept)
-        early = wrong & (tf.size(kept) == 0)
-        rest = records.ignore_errors().skip(before).batch(self.chunk)
-        all_or_none = tf.where(early, tf.constant(-1, tf.int64), tf.constant(0, tf.int64))
-        return tf.data.Dataset.from_tensors(kept).concatenate(rest.take(all_or_none))
-
-    def _noted(self, index: tf.Tensor) -> tf.Tensor:
-        return tf.py_function(self._note, [index], tf.bool)
+    def _salvage(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        """What was kept or, where the shard ends early, the sound part of the damaged chunk."""
+        rest = tf.py_function(self._note, [index, before + tf.size(kept, tf.int64)], tf.string)
+        return tf.concat([kept, tf.ensure_shape(rest, [None])], 0)
 
     def _path(self, index: tf.Tensor) -> str:
         # TensorFlow's ignore_errors asks for ever where a file cannot be opened.
@@ -148,32 +152,15 @@ class ShardReader:
         shard = self._shards[int(index)]
         return damage.describe(self._paths[int(index)], self._compression, shard.examples)
 
-    def _note(self, index: tf.Tensor) -> bool:
+    def _note(self, index: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
         shard, path = self._shards[int(index)], self._paths[int(index)]
         found = damage.readable(path, self._compression)
         self.losses.note(shard.file, max(0, shard.examples - found.records))
         _log.debug("%s", self._describe(index))
-        return True
+        rest = damage.records(path, self._compression, int(before), shard.examples)
+        return tf.constant(rest, tf.string, [len(rest)])
 
     def _tell(self) -> bool:
         if self.losses.by_shard:
             _log.warning("%s", self.losses)
         return False
-
-
-def _count(before: tf.Tensor, chunk: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-    return before + tf.size(chunk, tf.int64), (before, chunk)
-
-
-def _compared(
-    before: tf.Tensor, chunk: tf.Tensor, expected: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Whether the count is wrong here, the records to keep, and the number of those before.
-
-    The empty chunk stands for the end of the file.
-    """
-    size = tf.size(chunk, tf.int64)
-    early = (size == 0) & (before < expected)
-    excess = (before <= expected) & (before + size > expected)
-    room = tf.maximum(expected - before, 0)
-    return early | excess, chunk[:room], before
