@@ -22,8 +22,8 @@ from tftrain.errors import BadInput
 from tftrain.keras_api import tf
 
 ON_ERROR = ("stop", "skip")
-_LARGEST_CHUNK = 256
-_CHUNK_BYTES = 4 << 20
+_LARGEST_CHUNK = 1024
+_CHUNK_BYTES = 1 << 20
 _log = logging.getLogger("tftrain.data.records")
 
 
@@ -123,11 +123,14 @@ class ShardReader:
         def check(counts: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> tuple[Any, Any]:
             index, chunk = pair
             before, expected, size = counts[index], examples[index], tf.size(chunk, tf.int64)
-            early = (size == 0) & (before < expected)
-            excess = (before <= expected) & (before + size > expected)
-            kept = chunk[: tf.maximum(expected - before, 0)]
-            kept = tf.cond(early | excess, lambda: wrong(index, before, kept), lambda: kept)
-            after = tf.where(size == 0, tf.constant(0, tf.int64), before + size)
+            after, ended = before + size, size == 0
+            differs = (after > expected) | (ended & (after < expected))
+            kept = tf.cond(
+                differs,
+                lambda: wrong(index, before, chunk[: tf.maximum(expected - before, 0)]),
+                lambda: chunk,
+            )
+            after = tf.where(ended, tf.zeros_like(after), after)
             return tf.tensor_scatter_nd_update(counts, [[index]], [after]), kept
 
         counted = numbered.scan(tf.zeros_like(examples), check)
@@ -140,7 +143,8 @@ class ShardReader:
 
     def _salvage(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         """What was kept or, where the shard ends early, the sound part of the damaged chunk."""
-        rest = tf.py_function(self._note, [index, before + tf.size(kept, tf.int64)], tf.string)
+        start = before + tf.size(kept, tf.int64)
+        rest = tf.py_function(self._note, [index, start], tf.string)
         return tf.concat([kept, tf.ensure_shape(rest, [None])], 0)
 
     def _path(self, index: tf.Tensor) -> str:

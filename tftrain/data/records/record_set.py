@@ -72,7 +72,7 @@ class RecordSplit:
         on_error: str = "stop",
         parallel: int = 1,
     ) -> tf.data.Dataset:
-        """The same records as `dataset`, some hundred at a time, which costs much less.
+        """The same records as `dataset`, many at a time, which costs less.
 
         Args:
             files: As for `dataset`; none twice.
