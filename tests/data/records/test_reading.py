@@ -211,7 +211,8 @@ def test_skipping_loses_the_rest_of_the_shard_and_counts_it(copy, compression, c
     assert 0 < lost <= split.shards[1].examples
     assert kept == EXAMPLES - lost
     assert split.losses.by_shard == {split.paths[1].name: lost}
-    assert caplog.messages == [f"{lost} records were lost: {lost} of {split.paths[1].name}"]
+    told = [record.getMessage() for record in caplog.records if "records" in record.name]
+    assert told == [f"{lost} records were lost: {lost} of {split.paths[1].name}"]
 
 
 def test_skipping_keeps_sound_records_right_up_to_the_damage(copy):
@@ -247,7 +248,8 @@ def test_read_tells_its_losses(copy):
 def test_nothing_is_said_of_a_sound_set(written, caplog):
     split = train(written["none"])
     assert count(split.dataset(on_error="skip")) == EXAMPLES
-    assert (split.losses.records, caplog.messages) == (0, [])
+    assert split.losses.records == 0
+    assert "lost" not in caplog.text
 
 
 @pytest.mark.parametrize(("harm", "told"), [

@@ -2,8 +2,8 @@
 
 TensorFlow stops at a damaged record with "corrupted record at N" and no file's name, and takes a
 shard cut between two records for a whole one. Here a shard is read in chunks of records, errors
-end it quietly, and a running count is compared with the manifest's: chunks make the comparison
-some hundred times rarer than records, so its cost vanishes. Only where the count is wrong is the
+end it quietly, and a running count is compared with the manifest's: once a chunk, since anything
+done for every record costs as much as reading it. Only where the count is wrong is the
 file read again, to say what is wrong with it.
 """
 
@@ -86,11 +86,12 @@ class ShardReader:
             raise BadInput(f"parallel is {parallel}; expected 1 or more")
         order = range(len(self._shards)) if files is None else files
         indices = tf.data.Dataset.from_tensor_slices(tf.cast(order, tf.int64))
+        numbered_chunks = _as_written(self._numbered)
         if parallel == 1:
-            numbered = indices.flat_map(self._numbered)
+            numbered = indices.flat_map(numbered_chunks)
         else:
             numbered = indices.interleave(
-                self._numbered, parallel, num_parallel_calls=parallel, deterministic=True
+                numbered_chunks, parallel, num_parallel_calls=parallel, deterministic=True
             )
         checked = self._checked(numbered, self._stop if on_error == "stop" else self._salvage)
         return checked if on_error == "stop" else checked.concatenate(self._report())
@@ -98,7 +99,7 @@ class ShardReader:
     def _report(self) -> tf.data.Dataset:
         """No records: what is reached at the end of a pass, and tells of its losses."""
         told = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
-        return told.filter(lambda _: tf.py_function(self._tell, [], tf.bool))
+        return told.filter(_as_written(lambda _: tf.py_function(self._tell, [], tf.bool)))
 
     def _numbered(self, index: tf.Tensor) -> tf.data.Dataset:
         """Pairs of the shard's index and a chunk; an empty chunk stands for the file's end.
@@ -133,8 +134,8 @@ class ShardReader:
             after = tf.where(ended, tf.zeros_like(after), after)
             return tf.tensor_scatter_nd_update(counts, [[index]], [after]), kept
 
-        counted = numbered.scan(tf.zeros_like(examples), check)
-        return counted.filter(lambda chunk: tf.size(chunk) > 0)
+        counted = numbered.scan(tf.zeros_like(examples), _as_written(check))
+        return counted.filter(_as_written(lambda chunk: tf.size(chunk) > 0))
 
     def _stop(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         message = tf.py_function(self._describe, [index], tf.string)
@@ -168,3 +169,8 @@ class ShardReader:
         if self.losses.by_shard:
             _log.warning("%s", self.losses)
         return False
+
+
+def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for tf.data to trace without AutoGraph, which it has no need of: much faster."""
+    return tf.autograph.experimental.do_not_convert(function)

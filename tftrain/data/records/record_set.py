@@ -206,10 +206,10 @@ def read(
         raise UnknownName("split", split, opened.splits)
     part = opened.splits[split]
     scale = tf.constant(part.info.scale, tf.float32)
-    scaled = part.decoded(on_error=on_error).map(
-        lambda x, y: (tf.cast(x, tf.float32) / scale, y), tf.data.AUTOTUNE
-    )
-    dataset = scaled.unbatch() if batch_size is None else scaled.rebatch(batch_size)
+    decoded = part.decoded(on_error=on_error)
+    batches = decoded if batch_size is None else decoded.rebatch(batch_size)
+    dataset = batches.map(lambda x, y: (tf.cast(x, tf.float32) / scale, y), tf.data.AUTOTUNE)
+    dataset = dataset.unbatch() if batch_size is None else dataset
     if on_error == "stop":
         size = len(part) if batch_size is None else -(-len(part) // batch_size)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(size))
