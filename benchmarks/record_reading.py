@@ -12,9 +12,9 @@ from the page cache: the disk is not what is compared. They give the same batche
     chunks    RecordSplit.decoded(): what `records.read` and `RecordSplit.examples` use
     records   RecordSplit.dataset().batch.map(decode): record by record, as a shuffle needs it
 
-Time is compared on the clock, and as work of all cores together, which other programs of the machine
-disturb less. Payload is what the files unpack to. `verify` reads each file twice, once for its SHA-256 and once
-for its records; its figure is the files' bytes once, by its time.
+Time is compared on the clock, and as work of all cores together, which other programs of the
+machine disturb less. Payload is what the files unpack to. `verify` reads each file twice, once for
+its SHA-256 and once for its records; its figure is the files' bytes once, by its time.
 """
 
 from __future__ import annotations
