@@ -2,13 +2,15 @@
 
 TensorFlow stops at a damaged record with "corrupted record at N" and no file's name, and takes a
 shard cut between two records for a whole one. Here a shard is read in chunks of records, errors
-end it quietly, and a running count is compared with the manifest's: once a chunk, since anything
+end it quietly, and the size of every chunk is compared with the one
+that follows from the manifest: once a chunk, since anything
 done for every record costs as much as reading it. Only where the count is wrong is the
 file read again, to say what is wrong with it.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
@@ -77,6 +79,14 @@ class ShardReader:
         mean = max(1, size // max(1, sum(shard.examples for shard in shards)))
         self.chunk = max(1, min(_LARGEST_CHUNK, _CHUNK_BYTES // mean))
 
+    @property
+    def _sizes(self) -> list[int]:
+        """Records in a chunk of each shard: never a divisor of the shard's records."""
+        return [
+            next(size for size in itertools.count(max(2, self.chunk)) if shard.examples % size)
+            for shard in self._shards
+        ]
+
     def chunks(
         self, files: tf.Tensor | Sequence[int] | None, on_error: str, parallel: int
     ) -> tf.data.Dataset:
@@ -93,8 +103,12 @@ class ShardReader:
             numbered = indices.interleave(
                 numbered_chunks, parallel, num_parallel_calls=parallel, deterministic=True
             )
-        checked = self._checked(numbered, self._stop if on_error == "stop" else self._salvage)
-        return checked if on_error == "stop" else checked.concatenate(self._report())
+        wrong = self._stop if on_error == "stop" else self._salvage
+        checked = numbered.map(_as_written(lambda *found: self._checked(wrong, *found)))
+        if on_error == "stop":
+            return checked
+        kept = checked.filter(_as_written(lambda chunk: tf.size(chunk) > 0))
+        return kept.concatenate(self._report())
 
     def _report(self) -> tf.data.Dataset:
         """No records: what is reached at the end of a pass, and tells of its losses."""
@@ -102,40 +116,41 @@ class ShardReader:
         return told.filter(_as_written(lambda _: tf.py_function(self._tell, [], tf.bool)))
 
     def _numbered(self, index: tf.Tensor) -> tf.data.Dataset:
-        """Pairs of the shard's index and a chunk; an empty chunk stands for the file's end.
+        """The shard's index, the number of a chunk, and the chunk.
 
         No functions of tf.data in here: making them ready costs milliseconds a shard.
         """
         path = tf.py_function(self._path, [index], tf.string)
         path.set_shape([])
+        size = tf.constant(self._sizes, tf.int64)[index]
+        expected = tf.constant([shard.examples for shard in self._shards], tf.int64)[index]
+        numbers = tf.data.Dataset.range(-(-expected // size))
         records = tf.data.TFRecordDataset(path, COMPRESSIONS[self._compression])
         end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
-        chunks = records.batch(self.chunk).ignore_errors().concatenate(end)
-        return tf.data.Dataset.zip((tf.data.Dataset.from_tensors(index).repeat(), chunks))
+        chunks = records.batch(size).ignore_errors().concatenate(end)
+        return tf.data.Dataset.zip((tf.data.Dataset.from_tensors(index).repeat(), numbers, chunks))
 
     def _checked(
         self,
-        numbered: tf.data.Dataset,
         wrong: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
-    ) -> tf.data.Dataset:
-        """Chunks whose running count, shard by shard, is what the manifest says."""
-        examples = tf.constant([shard.examples for shard in self._shards], tf.int64)
+        index: tf.Tensor,
+        number: tf.Tensor,
+        chunk: tf.Tensor,
+    ) -> tf.Tensor:
+        """The chunk, if it is of the size that follows from the manifest.
 
-        def check(counts: tf.Tensor, pair: tuple[tf.Tensor, tf.Tensor]) -> tuple[Any, Any]:
-            index, chunk = pair
-            before, expected, size = counts[index], examples[index], tf.size(chunk, tf.int64)
-            after, ended = before + size, size == 0
-            differs = (after > expected) | (ended & (after < expected))
-            kept = tf.cond(
-                differs,
-                lambda: wrong(index, before, chunk[: tf.maximum(expected - before, 0)]),
-                lambda: chunk,
-            )
-            after = tf.where(ended, tf.zeros_like(after), after)
-            return tf.tensor_scatter_nd_update(counts, [[index]], [after]), kept
-
-        counted = numbered.scan(tf.zeros_like(examples), _as_written(check))
-        return counted.filter(_as_written(lambda chunk: tf.size(chunk) > 0))
+        The last one is never full, so a record too many shows in it; where a file ends early, an
+        empty chunk comes before its time.
+        """
+        size = tf.constant(self._sizes, tf.int64)[index]
+        expected = tf.constant([shard.examples for shard in self._shards], tf.int64)[index]
+        before = number * size
+        room = tf.minimum(size, expected - before)
+        return tf.cond(
+            tf.size(chunk, tf.int64) == room,
+            lambda: chunk,
+            lambda: wrong(index, before, chunk[:room]),
+        )
 
     def _stop(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         message = tf.py_function(self._describe, [index], tf.string)
