@@ -11,6 +11,7 @@ import select
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 
 from absl import flags
 
@@ -23,6 +24,7 @@ COMMANDS = {
     "evaluate": "judge a run's model on its test set",
     "export": "write a run's model as a numbered SavedModel",
     "report": "write a run's page: curves, mistakes, settings",
+    "data": "write, verify and inspect record sets",
     "launch": "run a script as a cluster on this machine",
     "doctor": "check versions, devices and known conflicts",
 }
@@ -70,17 +72,30 @@ def _answer(argv: Sequence[str]) -> int:
     if argv[0] == "--version":
         print(f"tftrain {tftrain.__version__}")
         return 0
-    return _run_command(argv[0], argv[1:])
+    return _run_command(argv)
 
 
-def _run_command(name: str, argv: Sequence[str]) -> int:
+def find(argv: Sequence[str]) -> tuple[ModuleType, Sequence[str]]:
+    """The module of the command that a command line names, and its arguments.
+
+    Raises:
+        UnknownName: There is no such command.
+    """
+    name, rest = argv[0], argv[1:]
     if name not in COMMANDS:
         raise UnknownName("command", name, COMMANDS)
     command = importlib.import_module(f"tftrain.cli.{name}")
+    if rest and rest[0] in getattr(command, "COMMANDS", ()):
+        return importlib.import_module(f"tftrain.cli.{name}_{rest[0]}"), rest[1:]
+    return command, rest
+
+
+def _run_command(argv: Sequence[str]) -> int:
+    command, rest = find(argv)
     values = flags.FlagValues()
     command.define_flags(values)
     _define_common(values)
-    parsed = arguments.parse(values, argv)
+    parsed = arguments.parse(values, rest)
     if values["help"].value:
         print(f"{command.__doc__.strip()}\n\nFlags:\n{arguments.describe(values)}")
         return 0

@@ -124,23 +124,25 @@ class RecordSource:
     def __init__(self, split: RecordSplit, part: Share, on_error: str) -> None:
         self._split, self._part, self._on_error = split, part, on_error
         counts = [shard.examples for shard in split.shards]
-        self._first = tf.constant(np.cumsum([0, *counts[:-1]]), tf.int64)
         self._total = sum(counts[index] for index in part.files)
         self.size = part.kept(self._total) if on_error == "stop" else None
 
     def epoch(self, epoch: tf.Tensor, order: Order) -> tf.data.Dataset:
         """See Source."""
         files = tf.constant(self._part.files, tf.int64)
+        parallel = 1
         if order.shuffle is not False:
             files = tf.random.experimental.stateless_shuffle(files, order.of_epoch(epoch))
-        chunks = tf.data.Dataset.from_tensor_slices(files).interleave(
-            self._numbered,
-            cycle_length=_FILES_AT_ONCE if order.shuffle is not False else 1,
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+            parallel = min(_FILES_AT_ONCE, len(self._part.files))
+        chunks = self._split.numbered(files=files, on_error=self._on_error, parallel=parallel)
+        if self._part.every > 1:
+            chunks = chunks.map(self._own)
         mixed = order.mixed(chunks.unbatch(), epoch, self._buffer())
         return order.batched(mixed).map(self._decoded, tf.data.AUTOTUNE)
+
+    def _own(self, numbers: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        own = numbers % self._part.every == self._part.offset
+        return numbers[own], records[own]
 
     def in_memory(self) -> ArraySource:
         """The same examples, read now."""
@@ -154,20 +156,6 @@ class RecordSource:
     def _buffer(self) -> int:
         stored = max(1, sum(shard.stream_bytes for shard in self._split.shards) // len(self._split))
         return max(1, min(self._total, _BUFFER_EXAMPLES, _BUFFER_BYTES // stored))
-
-    def _numbered(self, file: tf.Tensor) -> tf.data.Dataset:
-        """Chunks (numbers `[n]`, records `[n]`) of a file; those of other workers left out."""
-
-        def number(first: tf.Tensor, chunk: tf.Tensor) -> tuple[tf.Tensor, tuple]:
-            after = first + tf.size(chunk, tf.int64)
-            numbers = tf.range(first, after)
-            if self._part.every > 1:
-                mine = numbers % self._part.every == self._part.offset
-                numbers, chunk = numbers[mine], chunk[mine]
-            return after, (numbers, chunk)
-
-        chunks = self._split.shard(file, on_error=self._on_error)
-        return chunks.scan(tf.gather(self._first, file), number)
 
     def _decoded(self, numbers: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return (numbers, *self._split.decode(records))

@@ -26,8 +26,20 @@ class Readable:
     fault: str
 
 
+def why_closed(path: Path) -> str:
+    """Why a file cannot be opened; empty if it can."""
+    try:
+        with open(path, "rb"):
+            return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
 def readable(path: Path, compression: str) -> Readable:
     """Reads a shard up to its first fault."""
+    closed = why_closed(path)
+    if closed:
+        return Readable(0, 0, closed)
     records = tf.data.TFRecordDataset(str(path), COMPRESSIONS[compression])
     lengths = records.map(lambda record: tf.strings.length(record, unit="BYTE"))
     count = offset = 0
@@ -35,6 +47,14 @@ def readable(path: Path, compression: str) -> Readable:
         count += len(part)
         offset += int(tf.reduce_sum(tf.cast(part, tf.int64))) + FRAME * len(part)
     return Readable(count, offset, _fault(records, count))
+
+
+def records(path: Path, compression: str, start: int, stop: int) -> list[bytes]:
+    """The sound records from number `start` to before `stop`, or to before the first fault."""
+    if why_closed(path):
+        return []
+    found = tf.data.TFRecordDataset(str(path), COMPRESSIONS[compression]).ignore_errors()
+    return list(found.skip(start).take(stop - start).as_numpy_iterator())
 
 
 def describe(path: Path, compression: str, expected: int) -> str:

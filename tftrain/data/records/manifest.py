@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -56,7 +57,7 @@ class Manifest:
         if key is not None:
             document["signature"] = signature.sign(content, key)
         with replace_file(folder / FILE) as temporary:
-            temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(_laid_out(document), encoding="utf-8")
 
 
 def read(folder: Path, key: bytes | None = None) -> Manifest:
@@ -81,9 +82,11 @@ def read(folder: Path, key: bytes | None = None) -> Manifest:
         )
     try:
         manifest = _parse(document, bool(signed))
+        _check(manifest, path)
+    except DataError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} lacks what a manifest must hold: {error!r}") from error
-    _check(manifest, path)
     return manifest
 
 
@@ -118,6 +121,12 @@ def _check_version(document: dict[str, Any], path: Path) -> None:
 def _canonical(document: Mapping[str, Any]) -> bytes:
     """The same bytes for the same content, however the JSON was laid out."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _laid_out(document: dict[str, Any]) -> str:
+    # Counts of a thousand classes on one line: a line break never occurs inside a JSON string.
+    text = json.dumps(document, indent=1)
+    return re.sub(r"\[\n[\s\d,]+\]", lambda found: "".join(found[0].split()), text) + "\n"
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
@@ -182,6 +191,8 @@ def _check(manifest: Manifest, path: Path) -> None:
         raise DataError(
             f"{path} has encoding {manifest.schema.encoding!r}; expected {RAW!r} or {IMAGE!r}"
         )
+    if len(manifest.info.labels) != manifest.info.classes:
+        raise DataError(f"{path} contradicts itself about the number of classes")
     shards = [shard for split in manifest.splits.values() for shard in split]
     for shard in shards:
         _check_inside(shard.file, path)
@@ -192,7 +203,7 @@ def _check(manifest: Manifest, path: Path) -> None:
 
 def _check_inside(name: str, path: Path) -> None:
     # A name alone: no folder, no way up, and no backslash, which is a folder elsewhere.
-    if PurePosixPath(name).name != name or "\\" in name or name in (".", "..", FILE):
+    if PurePosixPath(name).name != name or "\\" in name or name in ("", ".", "..", FILE):
         raise DataError(
             f"{path} names the file {name!r}, which leads out of its folder: do not use this set"
         )

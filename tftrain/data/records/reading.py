@@ -1,19 +1,24 @@
 """Read shards inside tf.data, and notice at no cost when one is not as the manifest says.
 
 TensorFlow stops at a damaged record with "corrupted record at N" and no file's name, and takes a
-shard cut between two records for a whole one. Here a shard is read in chunks of records, errors
-end it quietly, and a running count is compared with the manifest's: chunks make the comparison
-some hundred times rarer than records, so its cost vanishes. Only where the count is wrong is the
-file read again, to say what is wrong with it.
+shard cut between two records for a whole one. Here a shard is read in chunks of records, errors end
+it quietly, and the size of every chunk is compared with the one that follows from the manifest:
+once a chunk, since anything done for every record costs as much as reading it. Only where a size is
+wrong is the file read again, to say what is wrong with it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
+import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from tftrain.data.records import damage
 from tftrain.data.records.shards import COMPRESSIONS, Shard
@@ -21,8 +26,8 @@ from tftrain.errors import BadInput, RecordsDamaged
 from tftrain.keras_api import tf
 
 ON_ERROR = ("stop", "skip")
-_LARGEST_CHUNK = 256
-_CHUNK_BYTES = 4 << 20
+_LARGEST_CHUNK = 1024
+_CHUNK_BYTES = 1 << 20
 _FOUND = "record set: "
 _log = logging.getLogger("tftrain.data.records")
 
@@ -89,78 +94,125 @@ class ShardReader:
         mean = max(1, size // max(1, sum(shard.examples for shard in shards)))
         self.chunk = max(1, min(_LARGEST_CHUNK, _CHUNK_BYTES // mean))
 
-    def chunks(self, files: tf.Tensor | Sequence[int] | None, on_error: str) -> tf.data.Dataset:
-        """Chunks `[n]` of records, shard after shard; see RecordSplit.chunks."""
+    @property
+    def _sizes(self) -> list[int]:
+        """Records in a chunk of each shard: never a divisor of the shard's records."""
+        return [
+            next(size for size in itertools.count(max(2, self.chunk)) if shard.examples % size)
+            for shard in self._shards
+        ]
+
+    def chunks(
+        self, files: tf.Tensor | Sequence[int] | None, on_error: str, parallel: int
+    ) -> tf.data.Dataset:
+        """Chunks `[n]` of records; see RecordSplit.chunks."""
+        return self._read(files, on_error, parallel, lambda numbers, chunk: chunk)
+
+    def numbered(
+        self, files: tf.Tensor | Sequence[int] | None, on_error: str, parallel: int
+    ) -> tf.data.Dataset:
+        """Pairs of the records' numbers in the split `[n]`, int64, and of chunks `[n]`."""
+        return self._read(files, on_error, parallel, lambda numbers, chunk: (numbers, chunk))
+
+    def _read(
+        self,
+        files: tf.Tensor | Sequence[int] | None,
+        on_error: str,
+        parallel: int,
+        kept: Callable[[tf.Tensor, tf.Tensor], Any],
+    ) -> tf.data.Dataset:
         check_on_error(on_error)
+        if parallel < 1:
+            raise BadInput(f"parallel is {parallel}; expected 1 or more")
         order = range(len(self._shards)) if files is None else files
         indices = tf.data.Dataset.from_tensor_slices(tf.cast(order, tf.int64))
-        chunks = indices.flat_map(lambda index: self.shard(index, on_error))
-        return chunks if on_error == "stop" else chunks.concatenate(self._report())
+        open_file = _as_written(self._of_file)
+        if parallel == 1:
+            found = indices.flat_map(open_file)
+        else:
+            found = indices.interleave(
+                open_file, parallel, num_parallel_calls=parallel, deterministic=True
+            )
+        wrong = self._stop if on_error == "stop" else self._salvage
+        checked = found.map(_as_written(lambda *chunk: kept(*self._checked(wrong, *chunk))))
+        if on_error == "stop":
+            return checked
+        some = checked.filter(_as_written(lambda *chunk: tf.size(chunk[-1]) > 0))
+        return some.concatenate(self._report(some))
 
-    def _report(self) -> tf.data.Dataset:
-        """No records: what is reached at the end of a pass, and tells of its losses."""
-        told = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
-        return told.filter(lambda _: tf.py_function(self._tell, [], tf.bool))
+    def _report(self, like: tf.data.Dataset) -> tf.data.Dataset:
+        """No chunk: what is reached at the end of a pass, and tells of its losses."""
+        told = like.take(0)
+        tell = _as_written(lambda _: tf.py_function(self._tell, [], tf.bool))
+        return tf.data.Dataset.from_tensors(0).filter(tell).flat_map(lambda _: told)
 
-    def shard(self, index: tf.Tensor, on_error: str) -> tf.data.Dataset:
-        """Chunks of one shard, for use inside `flat_map` and `interleave`."""
-        path = tf.gather(tf.constant([str(path) for path in self._paths]), index)
-        expected = tf.gather(tf.constant([s.examples for s in self._shards], tf.int64), index)
+    def _of_file(self, index: tf.Tensor) -> tf.data.Dataset:
+        """The shard's index, the number of a chunk, and the chunk.
+
+        No functions of tf.data in here: making them ready costs milliseconds a shard.
+        """
+        path = tf.py_function(self._path, [index], tf.string)
+        path.set_shape([])
+        size = tf.constant(self._sizes, tf.int64)[index]
+        expected = tf.constant([shard.examples for shard in self._shards], tf.int64)[index]
+        numbers = tf.data.Dataset.range(-(-expected // size))
         records = tf.data.TFRecordDataset(path, COMPRESSIONS[self._compression])
         end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
-        counted = (
-            records.batch(self.chunk)
-            .ignore_errors()
-            .concatenate(end)
-            .scan(tf.constant(0, tf.int64), lambda before, chunk: _count(before, chunk))
+        chunks = records.batch(size).ignore_errors().concatenate(end)
+        return tf.data.Dataset.zip((tf.data.Dataset.from_tensors(index).repeat(), numbers, chunks))
+
+    def _checked(
+        self,
+        wrong: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
+        index: tf.Tensor,
+        number: tf.Tensor,
+        chunk: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The chunk and its records' numbers, if its size follows from the manifest.
+
+        The last one is never full, so a record too many shows in it; where a file ends early, an
+        empty chunk comes before its time.
+        """
+        size = tf.constant(self._sizes, tf.int64)[index]
+        expected = tf.constant([shard.examples for shard in self._shards], tf.int64)[index]
+        before = number * size
+        room = tf.minimum(size, expected - before)
+        sound = tf.cond(
+            tf.size(chunk, tf.int64) == room,
+            lambda: chunk,
+            lambda: wrong(index, before, chunk[:room]),
         )
-        compared = counted.map(lambda before, chunk: _compared(before, chunk, expected))
-        if on_error == "stop":
-            sound = compared.map(lambda *found: self._stopping(index, *found))
-        else:
-            sound = compared.flat_map(lambda *found: self._skipping(index, records, *found))
-        return sound.filter(lambda chunk: tf.size(chunk) > 0)
+        counts = [shard.examples for shard in self._shards]
+        first = tf.constant(np.cumsum([0, *counts[:-1]]), tf.int64)[index] + before
+        return tf.range(first, first + tf.size(sound, tf.int64)), sound
 
-    def _stopping(
-        self, index: tf.Tensor, wrong: tf.Tensor, kept: tf.Tensor, before: tf.Tensor
-    ) -> tf.Tensor:
-        return tf.cond(wrong, lambda: self._stop(index, kept), lambda: kept)
-
-    def _stop(self, index: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+    def _stop(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         message = _FOUND + tf.py_function(self._describe, [index], tf.string)
         with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
             return tf.identity(kept)
 
-    def _skipping(
-        self,
-        index: tf.Tensor,
-        records: tf.data.Dataset,
-        wrong: tf.Tensor,
-        kept: tf.Tensor,
-        before: tf.Tensor,
-    ) -> tf.data.Dataset:
-        """What was kept and, where the shard ends early, the sound part of the damaged chunk."""
-        noted = tf.cond(wrong, lambda: self._noted(index), lambda: False)
-        with tf.control_dependencies([noted]):
-            kept = tf.identity(kept)
-        early = wrong & (tf.size(kept) == 0)
-        rest = records.ignore_errors().skip(before).batch(self.chunk)
-        all_or_none = tf.where(early, tf.constant(-1, tf.int64), tf.constant(0, tf.int64))
-        return tf.data.Dataset.from_tensors(kept).concatenate(rest.take(all_or_none))
+    def _salvage(self, index: tf.Tensor, before: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        """What was kept or, where the shard ends early, the sound part of the damaged chunk."""
+        start = before + tf.size(kept, tf.int64)
+        rest = tf.py_function(self._note, [index, start], tf.string)
+        return tf.concat([kept, tf.ensure_shape(rest, [None])], 0)
 
-    def _noted(self, index: tf.Tensor) -> tf.Tensor:
-        return tf.py_function(self._note, [index], tf.bool)
+    def _path(self, index: tf.Tensor) -> str:
+        # TensorFlow's ignore_errors asks for ever where a file cannot be opened.
+        path = self._paths[int(index)]
+        return os.devnull if damage.why_closed(path) else str(path)
 
     def _describe(self, index: tf.Tensor) -> str:
         shard = self._shards[int(index)]
         return damage.describe(self._paths[int(index)], self._compression, shard.examples)
 
-    def _note(self, index: tf.Tensor) -> bool:
+    def _note(self, index: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
         shard, path = self._shards[int(index)], self._paths[int(index)]
         found = damage.readable(path, self._compression)
         self.losses.note(shard.file, max(0, shard.examples - found.records))
         _log.debug("%s", self._describe(index))
-        return True
+        rest = damage.records(path, self._compression, int(before), shard.examples)
+        return tf.constant(rest, tf.string, [len(rest)])
 
     def _tell(self) -> bool:
         if self.losses.by_shard:
@@ -168,19 +220,6 @@ class ShardReader:
         return False
 
 
-def _count(before: tf.Tensor, chunk: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-    return before + tf.size(chunk, tf.int64), (before, chunk)
-
-
-def _compared(
-    before: tf.Tensor, chunk: tf.Tensor, expected: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Whether the count is wrong here, the records to keep, and the number of those before.
-
-    The empty chunk stands for the end of the file.
-    """
-    size = tf.size(chunk, tf.int64)
-    early = (size == 0) & (before < expected)
-    excess = (before <= expected) & (before + size > expected)
-    room = tf.maximum(expected - before, 0)
-    return early | excess, chunk[:room], before
+def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for tf.data to trace without AutoGraph, which it has no need of: much faster."""
+    return tf.autograph.experimental.do_not_convert(function)

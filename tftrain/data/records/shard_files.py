@@ -104,6 +104,7 @@ class ShardWriter:
             DataError: An example cannot be read, or nothing is left of a shard.
             NoSpace: The disk is full.
         """
+        tf.io.TFRecordWriter  # noqa: B018 - TensorFlow loads here, not in several threads at once
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             running = {
                 split: [
@@ -155,11 +156,11 @@ class ShardWriter:
             self._progress(1)
 
     def _full(self, error: BaseException) -> str:
-        whole = len(list(self._staging.files.glob("*.tfrecord*")))
+        staging = self._staging
         return (
-            f"no space left for {self._staging.target} ({_words(error)}): {whole} finished shards "
-            f"are kept in {self._staging.path}; make room and run the same command again, it goes "
-            "on with them"
+            f"no space left for {staging.target} ({_words(error)}): {len(staging)} finished shards "
+            f"are kept in {staging.path}; make room and run the same command again, it goes on "
+            "with them"
         )
 
 

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from pathlib import Path
+from typing import Any
 
 from tftrain.errors import BadInput, DataError
 
@@ -44,20 +45,22 @@ def sign(content: bytes, key: bytes) -> dict[str, str]:
     return {"algorithm": _NAME, "key_id": _key_id(key), "value": value}
 
 
-def check(content: bytes, signature: dict[str, str] | None, key: bytes, where: str) -> None:
+def check(content: bytes, signature: Any, key: bytes, where: str) -> None:
     """Raises DataError unless the signature was made over this content with this key."""
     if not signature:
         raise DataError(
             f"{where} is not signed, so the key has nothing to check: who could have changed it "
             "is unknown; write the set again with --sign, or check it without --key"
         )
+    if not isinstance(signature, dict):
+        raise DataError(f"{where} has a signature that is none: {signature!r}")
     if signature.get("algorithm") != _NAME:
         raise DataError(
             f"{where} is signed with {signature.get('algorithm')!r}; expected {_NAME!r}"
         )
     if signature.get("key_id") != _key_id(key):
         raise DataError(f"wrong key: {where} was signed with another one")
-    if not hmac.compare_digest(signature.get("value", ""), sign(content, key)["value"]):
+    if not hmac.compare_digest(str(signature.get("value")), sign(content, key)["value"]):
         raise DataError(
             f"{where} was changed after it was signed: do not use this set; "
             "fetch it again from where it was made"

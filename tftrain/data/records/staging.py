@@ -74,7 +74,13 @@ class Staging:
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.files, self._state):
             folder.mkdir(exist_ok=True)
+        for path in self.files.glob(".tmp-*"):  # a killed process left it half written
+            path.unlink()
         self._write_json(_PLAN, plan)
+
+    def __len__(self) -> int:
+        """Number of finished shards."""
+        return sum(1 for path in self._state.glob("*.json") if path.name != _PLAN)
 
     def finished(self, file: str) -> Finished | None:
         """What is known of a shard that an earlier run finished; None if it must be written."""

@@ -57,7 +57,7 @@ def verify(
         DataError: No record set, or of a newer version.
         BadInput: The key cannot be used.
     """
-    started, folder = time.perf_counter(), Path(directory).expanduser()
+    folder = Path(directory).expanduser()
     secret = None if key is None else signature.read_key(key)
     if not (folder / manifests.FILE).is_file():
         manifests.read(folder)  # says what is missing
@@ -68,6 +68,8 @@ def verify(
     except DataError as error:
         raise RecordsDamaged([str(error)]) from error
     shards = [shard for split in manifest.splits.values() for shard in split]
+    tf.data.TFRecordDataset  # noqa: B018 - TensorFlow loads here, not in several threads at once
+    started = time.perf_counter()
     findings = _extra(folder, shards) + _shard_findings(folder, manifest, shards)
     if findings:
         raise RecordsDamaged(findings)
