@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tftrain import data, distribute, models, optim
+from tftrain import data, distribute, models
 from tftrain.atomic import replace_file
 from tftrain.keras_api import keras, tf
+from tftrain.training import optimization
 from tftrain.training.config import TrainConfig
 from tftrain.training.run_folder import RunFolder
 
@@ -44,16 +45,19 @@ def prepare(
     keras.utils.set_random_seed(config.seed)
     if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
+    config = optimization.with_learning_rate(config)
+    steps = data.steps_per_epoch(splits.train, config.batch_size)
     with strategy.scope():
-        model = models.by_name(config.model, splits.info.shape, splits.info.classes)
+        model = models.by_name(
+            config.model, splits.info.shape, splits.info.classes, dropout=config.dropout
+        )
+        optimization.penalize(model, config)
         model.compile(
-            optimizer=optim.optimizer(config.optimizer, config.learning_rate),
+            optimizer=optimization.make_optimizer(config, steps),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-    known = dataclasses.replace(config, learning_rate=float(f"{rate:.7g}"))  # float32's digits
-    return Experiment(known, splits, model)
+    return Experiment(config, splits, model)
 
 
 def run(
