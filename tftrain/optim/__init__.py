@@ -44,5 +44,4 @@ def register() -> None:
     """
     from tftrain.optim import lars, selective_decay, warmup  # noqa: F401 - imported to register
 
-    for name in names():
-        optimizer(name, 0.1, weight_decay=0.1)
+    selective_decay.register()

@@ -41,3 +41,10 @@ def selective(class_name: str) -> type[keras.optimizers.Optimizer]:
     # Not under the original's own name: Keras would load the original instead.
     made = type(f"Selective{class_name}", (SelectiveDecay, original), {"__module__": __name__})
     return keras.saving.register_keras_serializable("tftrain")(made)
+
+
+def register() -> None:
+    """Makes Keras know the subclass of every optimizer it has."""
+    for name, value in vars(keras.optimizers).copy().items():
+        if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer):
+            selective(name)
