@@ -20,7 +20,7 @@ class RateSearch:
     Attributes:
         rates: Learning rates, rising.
         losses: The loss of the batch before the step at each rate, smoothed.
-        suggestion: The rate at which the loss falls fastest with the rate's logarithm.
+        suggestion: A tenth of the rate at the smallest loss.
     """
 
     rates: np.ndarray
@@ -47,7 +47,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             several steps an execution.
 
     Reference: Smith, *Cyclical Learning Rates for Training Neural Networks*, 2017, section 3.3;
-    the exponential rise and the steepest fall are later practice.
+    the exponential rise and the tenth are later practice.
     """
 
     def __init__(
@@ -109,13 +109,12 @@ class LearningRateFinder(keras.callbacks.Callback):
         losses = np.array(self._losses)
         losses = losses[np.isfinite(losses)]
         rates = self._all_rates[: len(losses)]
-        falls = np.gradient(losses, np.log(rates)) if len(losses) > 1 else np.zeros(1)
-        if not falls.min() < 0:
+        if not len(losses) or losses.min() > 0.99 * losses[0]:
             raise TftrainError(
-                f"the loss did not fall at any rate from {rates[0]:g} to {rates[-1]:g}: check the "
-                "model and the data, or give a lower rate to begin with"
+                f"the loss did not fall at any rate from {self._all_rates[0]:g} to "
+                f"{self._all_rates[-1]:g}: check the model and the data, or begin with a lower rate"
             )
-        return RateSearch(rates, losses, float(rates[falls.argmin()]))
+        return RateSearch(rates, losses, float(rates[losses.argmin()]) / 10)
 
     def _state(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]

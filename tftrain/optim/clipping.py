@@ -131,7 +131,7 @@ def _scaled_to(value: Any, norm: Any, limit: Any) -> Any:
 
 def _unit_norms(values: Any) -> Any:
     axes = list(range(max(1, values.shape.rank - 1))) if values.shape.rank else None
-    return tf.norm(values, axis=axes, keepdims=True)
+    return tf.sqrt(tf.reduce_sum(tf.square(values), axis=axes, keepdims=True))
 
 
 def _summed(gradient: Any) -> Any:

@@ -64,12 +64,12 @@ def learning_rate_search(rates: np.ndarray, losses: np.ndarray, suggestion: floa
     Args:
         rates: Rising, `[N]`.
         losses: Smoothed, `[N]`.
-        suggestion: One of the rates.
+        suggestion: Between the lowest and the highest rate.
     """
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.plot(rates, losses, "-", color=_TRAIN)
-    axes.axvline(suggestion, color=_VALIDATION, label=f"steepest fall: {suggestion:.2g}")
+    axes.axvline(suggestion, color=_VALIDATION, label=f"suggestion: {suggestion:.2g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="smoothed loss")
     axes.set_ylim(top=min(losses.max(), 2 * losses[0]))
     axes.grid(alpha=0.3)
