@@ -9,7 +9,7 @@ import numpy as np
 
 from tftrain.callbacks.gradient_taps import GradientCallback, state_variable
 from tftrain.errors import NotFiniteGradient
-from tftrain.keras_api import tf
+from tftrain.keras_api import keras, tf
 from tftrain.optim.clipping import squared_norm
 
 
@@ -44,7 +44,7 @@ class GradientStatistics(GradientCallback):
         self._whole = state_variable((3,))
         self._wrong_at = state_variable((len(variables),), "int64")
         self._skipped = state_variable((len(variables),), "int64")
-        if self._scale() is not None:
+        if isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer):
             self.model.optimizer.__dict__["check_finite"] = self._check_scaled
 
     def tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:

@@ -75,6 +75,8 @@ class LearningRateFinder(keras.callbacks.Callback):
                 f"LearningRateFinder needs steps_per_execution=1; compiled with "
                 f"{self.model.steps_per_execution}"
             )
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
         self._kept = [(v, v.numpy()) for v in self._state()]
         self._losses: list[float] = []
         self._mean, self._best = 0.0, math.inf

@@ -53,16 +53,15 @@ class Clipping:
             >>> Clipping.parse("global_norm:1")
             Clipping(by='global_norm', limit=1.0)
         """
-        by, _, limit = text.partition(":")
+        by, _, number = text.partition(":")
         try:
-            return cls(by, float(limit))
-        except UnknownName:
-            raise
+            limit = float(number)
         except ValueError as error:
             raise BadInput(
                 f"clip {text!r}: expected {'|'.join(_WAYS)}, a colon and a positive limit, "
                 "as global_norm:1"
             ) from error
+        return cls(by, limit)
 
     def clip(self, gradients: Sequence[Any], variables: Sequence[Any]) -> tuple[list[Any], Any]:
         """Clips.
@@ -114,7 +113,7 @@ def _adaptively(values: list[Any], variables: list[Any], limit: float) -> list[A
 
 
 def _by_unit(value: Any, variable: Any, limit: float) -> Any:
-    weights = tf.convert_to_tensor(variable)
+    weights = tf.cast(variable, value.dtype)
     if value.shape.rank != weights.shape.rank or value.shape[0] != weights.shape[0]:
         raise BadInput(
             f"adaptive clipping of {variable.path!r}: its gradient has rows of an embedding only; "
