@@ -105,6 +105,24 @@ def test_two_callbacks_are_refused():
         fit(compiled("sgd"), GradientClipping("norm:1"), GradientClipping("value:1"))
 
 
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("again", ["same", "other"])
+def test_after_an_interruption_only_the_callbacks_of_the_new_fit_act(again):
+    model, reference = compiled(keras.optimizers.SGD(0.1)), compiled(keras.optimizers.SGD(0.1))
+    first = GradientClipping("value", 0.1)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, first, Interrupt())
+    fit(reference, GradientClipping("value", 0.1), epochs=1)
+    next_one = first if again == "same" else GradientClipping("value", 0.1)
+    assert fit(model, next_one) == fit(reference, GradientClipping("value", 0.1))
+    assert_equal(model, reference)
+
+
 class OwnStep(keras.Model):
     """A model whose step moves its weights past the optimizer."""
 

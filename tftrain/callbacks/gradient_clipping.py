@@ -40,7 +40,7 @@ class GradientClipping(GradientCallback):
         self.clipping = Clipping.parse(by) if limit is None else Clipping(by, limit)
         self.exclude = tuple(exclude)
 
-    def check(self, optimizer: Any) -> None:
+    def check(self, optimizer: Any, others: Sequence[GradientCallback]) -> None:
         """Refuses to clip what is clipped already."""
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
             if getattr(optimizer, name):
@@ -48,8 +48,7 @@ class GradientClipping(GradientCallback):
                     f"GradientClipping and the optimizer's {name}={getattr(optimizer, name)} would "
                     "clip twice: keep one of them"
                 )
-        taps = optimizer.__dict__.get("_tftrain_taps")
-        if taps and any(isinstance(other, GradientClipping) for other in taps.owners()):
+        if any(isinstance(other, GradientClipping) for other in others):
             raise CallbackError("two GradientClipping callbacks would clip twice: keep one")
 
     def make_state(self, variables: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from tftrain.distribute import aggregates_gradients
 from tftrain.errors import CallbackError
 from tftrain.keras_api import keras, tf
 
-Tap = Callable[[list[Any], list[Any]], list[Any]]
+Tap = Callable[[list[Any], list[Any]], list[Any]]  # a method of a GradientCallback
 
 
 class GradientTaps:
@@ -45,9 +45,13 @@ class GradientTaps:
             for name in ("_tftrain_taps", "_backend_apply_gradients", "_clip_gradients"):
                 self._optimizer.__dict__.pop(name, None)
 
-    def owners(self) -> list[Any]:
-        """The callbacks whose methods the taps are."""
-        return [getattr(tap, "__self__", None) for tap in self._taps]
+    def owners(self) -> list[GradientCallback]:
+        """The callbacks that tap."""
+        return [tap.__self__ for tap in self._taps]
+
+    def keep_only(self, owners: Sequence[GradientCallback]) -> None:
+        """Takes out what a `fit` that an error ended has left behind."""
+        self._taps = [tap for tap in self._taps if tap.__self__ in owners]
 
     def _apply(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
         self._variables = list(variables)  # the same in every replica's thread
@@ -74,11 +78,15 @@ class GradientCallback(keras.callbacks.Callback):
             CallbackError: The gradient cannot be had here.
         """
         self.optimizer = tapped_optimizer(self.model, type(self).__name__)
-        self.check(self.optimizer)
+        taps = GradientTaps.of(self.optimizer)
+        # Keras gives the callbacks of one fit the same parameters, one object.
+        others = [each for each in taps.owners() if each.params is self.params and each != self]
+        taps.keep_only(others)
+        self.check(self.optimizer, others)
         self._traced = False
         with self.model.distribute_strategy.scope():
             self.make_state(self.model.trainable_variables)
-        GradientTaps.of(self.optimizer).add(self._tap)
+        taps.add(self._tap)
         self.model.make_train_function(force=True)  # one from before would not see the tap
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,8 +107,8 @@ class GradientCallback(keras.callbacks.Callback):
         GradientTaps.of(self.optimizer).remove(self._tap)
         self.model.train_function = None
 
-    def check(self, optimizer: Any) -> None:
-        """Raises CallbackError if the callback contradicts the optimizer."""
+    def check(self, optimizer: Any, others: Sequence[GradientCallback]) -> None:
+        """Raises CallbackError if the callback contradicts the optimizer or another callback."""
 
     def make_state(self, variables: Sequence[Any]) -> None:
         """Makes the `state_variable`s to measure into."""
