@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
+from importlib import metadata
 from typing import Any
+
+from packaging.version import Version
 
 from tftrain.errors import BadInput, UnknownName, suggestion
 from tftrain.keras_api import keras
@@ -43,14 +44,12 @@ _KINDS = {
 }
 
 
-def _is_installed(module: str) -> bool:
-    """Whether the installed Keras has this optimizer, found out without importing it."""
-    keras_file = importlib.util.find_spec("keras").origin
-    return (Path(keras_file).parent / "src" / "optimizers" / f"{module}.py").is_file()
+# Keras 3.12 has a Muon that does not run on TensorFlow.
+_SINCE = {"muon": "3.13", "schedule_free_adamw": "3.14"}
 
-
-if not _is_installed("schedule_free_adamw"):
-    del _KINDS["schedule_free_adamw"]
+for _name, _version in _SINCE.items():
+    if Version(metadata.version("keras")) < Version(_version):
+        del _KINDS[_name]
 
 
 def names() -> tuple[str, ...]:
