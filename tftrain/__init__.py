@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tftrain import (  # noqa: F401
         app,
         augment,
+        callbacks,
         data,
         distribute,
         errors,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 _SUBPACKAGES = (
     "app",
     "augment",
+    "callbacks",
     "data",
     "distribute",
     "errors",

@@ -171,6 +171,29 @@ class NoSpace(TftrainError):
     """The disk is full; what was written so far is kept, and the same command goes on with it."""
 
 
+class CallbackError(BadInput):
+    """A callback cannot be used with this optimizer or strategy, or would have no effect."""
+
+
+class NotFiniteGradient(TftrainError):
+    """A gradient holds NaN or an infinite number.
+
+    Attributes:
+        variables: Paths of the variables concerned.
+        step: The step of the training, counted from 1, at which it was first seen.
+    """
+
+    def __init__(self, variables: Iterable[str], step: int) -> None:
+        self.variables, self.step = tuple(variables), step
+        others = len(self.variables) - 1
+        more = f" and of {others} other variable{'s' * (others > 1)}" if others else ""
+        super().__init__(
+            f"the gradient of {self.variables[-1]!r}{more} is not finite at step {step}: lower the "
+            "learning rate, clip the gradient, or look for a division or logarithm of zero in "
+            "the loss"
+        )
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)

@@ -81,6 +81,20 @@ def test_restored_training_goes_on_bit_for_bit(tmp_path):
         np.testing.assert_array_equal(expected, actual)
 
 
+def test_a_scaled_loss_goes_on_bit_for_bit(tmp_path):
+    models = [compiled_model(seed) for seed in (0, 1)]
+    for model in models:
+        scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), initial_scale=64)
+        model.compile(scaled, "mse")
+    fit(models[0], Checkpoint(tmp_path), epochs=1)
+    fit(models[0], Checkpoint(tmp_path), epochs=2, initial_epoch=1)
+    assert restore(models[1], tmp_path) == 2
+    for model in models:
+        fit(model, epochs=4, initial_epoch=2)
+    for expected, actual in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(expected, actual)
+
+
 def test_only_the_newest_checkpoint_is_kept(tmp_path):
     fit(compiled_model(), Checkpoint(tmp_path), epochs=3)
     assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-3.index"]

@@ -20,7 +20,8 @@ EVERY = sorted(path.stem for path in RECIPES.glob("*.py"))
 # A process makes one strategy, the first thing in its life: test_distributed_recipes.py runs these.
 DISTRIBUTED = ["multiworker_mnist", "parameter_server_mnist", "tpu_mnist"]
 NAMES = [name for name in EVERY if name not in DISTRIBUTED]
-CLASSIFIERS = [name for name in NAMES if name != "linear_regression"]
+COMPARISONS = ["large_batch", "optimizers_compared"]  # several trainings: another print
+CLASSIFIERS = [name for name in NAMES if name not in ("linear_regression", *COMPARISONS)]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -47,7 +48,8 @@ def first_run(tmp_path_factory):
     def of(name, capsys):
         if name not in done:
             out = tmp_path_factory.mktemp(name) / "deep" / "out"
-            code = run(name, "--dataset=digits", "--epochs=1", f"--out={out}")
+            few = ["--only=adam,lars"] if name == "optimizers_compared" else []
+            code = run(name, "--dataset=digits", "--epochs=1", f"--out={out}", *few)
             done[name] = code, out, capsys.readouterr().out
         return done[name]
 
@@ -160,6 +162,26 @@ def test_augmented_cnn_refuses_before_training(argument, message, tmp_path, caps
     printed = capsys.readouterr()
     assert message in printed.err
     assert "seed" not in printed.out
+
+
+def test_optimizers_are_compared_in_a_table_and_a_plot(first_run, capsys):
+    _, out, printed = first_run("optimizers_compared", capsys)
+    assert [line.split()[0] for line in printed.splitlines()] == ["adam", "lars", "plot:"]
+    assert all(0.15 < float(line.split()[-1]) <= 1 for line in printed.splitlines()[:2])
+    assert (out / "compared.png").read_bytes().startswith(PNG)
+
+
+def test_an_unknown_optimizer_is_refused(tmp_path, capsys):
+    assert run("optimizers_compared", "--only=adm", f"--out={tmp_path / 'out'}") == 2
+    assert "did you mean 'adam'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_large_batches_take_fewer_steps(first_run, capsys):
+    _, out, printed = first_run("large_batch", capsys)
+    steps = [int(count) for count in re.findall(r"steps +(\d+)", printed)]
+    assert steps == [12, 3, 3, 3, 3, 3]
+    assert keras.models.load_model(out / "model.keras", compile=False).output_shape == (None, 10)
 
 
 @pytest.mark.parametrize("name", ["linear_regression", "mnist_mlp"])

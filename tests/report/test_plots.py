@@ -35,3 +35,18 @@ def test_grid_draws_each_image_once():
 def test_a_figure_becomes_a_png_inside_an_address():
     figure = plots.image_grid(np.zeros((1, 4, 4, 1)), ["x"])
     assert plots.as_data_uri(figure).startswith("data:image/png;base64,iVBOR")
+
+
+def test_the_learning_rate_is_drawn_as_planned_and_as_found():
+    planned, found = [(0.0, 0.1), (1.0, 0.2)], [{"epoch": 1, "learning_rate": 0.2}]
+    (axes,) = plots.learning_rate(planned, found).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[0.1, 0.2], [0.2]]
+
+
+def test_a_search_is_drawn_with_its_suggestion():
+    rates, losses = np.array([0.01, 0.1, 1.0]), np.array([2.0, 1.0, 9.0])
+    (axes,) = plots.learning_rate_search(rates, losses, 0.05).axes
+    curve, line = axes.lines
+    assert list(curve.get_ydata()) == [2.0, 1.0, 9.0]
+    assert list(line.get_xdata()) == [0.05, 0.05]
+    assert axes.get_ylim()[1] == 4.0

@@ -1,7 +1,27 @@
-"""Keras callbacks: progress, the metrics file, checkpoints."""
+"""Keras callbacks: progress, metrics file, checkpoints; learning rate, gradients, weights.
+
+Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
+"""
 
 from tftrain.callbacks.checkpoint import Checkpoint, restore
+from tftrain.callbacks.gradient_clipping import GradientClipping
+from tftrain.callbacks.gradient_statistics import GradientStatistics
+from tftrain.callbacks.learning_rate import LearningRateDecay
+from tftrain.callbacks.learning_rate_finder import LearningRateFinder
 from tftrain.callbacks.metrics_log import MetricsLog
 from tftrain.callbacks.progress import Progress
+from tftrain.callbacks.weight_averaging import WeightAveraging
+from tftrain.callbacks.weight_clipping import WeightClipping
 
-__all__ = ["Checkpoint", "MetricsLog", "Progress", "restore"]
+__all__ = [
+    "Checkpoint",
+    "GradientClipping",
+    "GradientStatistics",
+    "LearningRateDecay",
+    "LearningRateFinder",
+    "MetricsLog",
+    "Progress",
+    "WeightAveraging",
+    "WeightClipping",
+    "restore",
+]

@@ -69,7 +69,8 @@ def _read(checkpoint: tf.train.Checkpoint, folder: Path, name: str) -> None:
 
 
 def _checkpoint(model: keras.Model) -> tf.train.Checkpoint:
-    with model.distribute_strategy.scope():
-        model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # a loss scale would be made twice
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
     variables = [variable.value for variable in model.variables + model.optimizer.variables]
     return tf.train.Checkpoint(variables=variables)

@@ -58,7 +58,16 @@ def write(folder: training.RunFolder, splits: data.Splits, model: keras.Model) -
             quality=judged.quality.as_dict(),
             mistakes=test.x[worst],
             mistake_titles=[f"{labels[test.y[i]]}, said {labels[predicted[i]]}" for i in worst],
+            learning_rates=_learning_rates(folder, splits),
         )
     )
     with replace_file(folder.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _learning_rates(folder: training.RunFolder, splits: data.Splits) -> list[tuple[float, float]]:
+    config = training.resolve(folder.read_config(), {})
+    steps = data.steps_per_epoch(splits.train, config.batch_size)
+    return training.optimization.learning_rates(
+        training.optimization.with_learning_rate(config), steps
+    )

@@ -7,6 +7,8 @@ Examples:
   tftrain train --model=cnn --dataset=mnist --data_dir=$HOME/data --epochs=5
   tftrain train --config=runs/digits-mlp-1/config.json --out=runs/again
   tftrain train --resume --out=runs/digits-mlp-1
+  tftrain train --optimizer=sgd --momentum=0.9 --learning_rate=0.1 --schedule=cosine --warmup=5%
+  tftrain train --optimizer=sgd --find_learning_rate
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 from absl import flags
 
 from tftrain import data, distribute, export, training
-from tftrain.cli import arguments, report
+from tftrain.cli import arguments, learning_rate, report
 from tftrain.errors import ConfigError, RunFolderError, TftrainError
 from tftrain.keras_api import require_tensorflow_backend
 
@@ -42,6 +44,9 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, "run folder (default: the next free one in runs/)", values)
     flags.DEFINE_bool("overwrite", False, "replace the run in --out", flag_values=values)
     flags.DEFINE_bool("resume", False, "go on with the run in --out", flag_values=values)
+    flags.DEFINE_bool(
+        "find_learning_rate", False, "suggest a rate, draw why, train nothing", flag_values=values
+    )
 
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
@@ -50,6 +55,8 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield f"unexpected argument {positional[0]!r}: train takes flags only"
     if values.resume and not values.out:
         yield "--resume needs --out: the run folder to go on with"
+    if values.find_learning_rate:
+        yield from learning_rate.problems(values)
     if values.overwrite and values.resume:
         yield "--overwrite and --resume contradict each other: give one of them"
     if values.overwrite and not values.out:
@@ -65,7 +72,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         if values[name].present and not values[name].value:
             yield f"--{name} is empty"
     try:
-        if values.out:
+        if values.out and not values.find_learning_rate:
             training.RunFolder(values.out).check_free(overwrite=values.overwrite)
     except TftrainError as error:
         yield str(error)
@@ -85,6 +92,9 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     strategy = training.make_strategy(config)  # before anything makes TensorFlow run
     print(f"reading {config.dataset} ...", file=sys.stderr)
     splits = data.load(config.dataset, data_dir=config.data_dir)
+    if values.find_learning_rate:
+        experiment = training.prepare(learning_rate.searched(config), splits, strategy)
+        return learning_rate.find(experiment, Path(values.out or _PARENT / _name(config)))
     experiment = training.prepare(config, splits, strategy)
     with contextlib.ExitStack() as stack:
         if distribute.is_writer(strategy):
@@ -157,6 +167,7 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
 
     config, examples = experiment.config, len(experiment.splits.train)
     shown = [
+        *([callbacks.GradientClipping(config.clip)] if config.clip else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.MetricsLog(folder.metrics),
         callbacks.Checkpoint(folder.checkpoints),
@@ -201,8 +212,11 @@ def _resume_config(folder: training.RunFolder, values: flags.FlagValues) -> trai
 def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> training.RunFolder:
     if values.out:
         return training.RunFolder.create(values.out, overwrite=values.overwrite)
-    name = f"{data.short_name(config.dataset)}-{config.model}"
-    return training.RunFolder.create_numbered(_PARENT, name)
+    return training.RunFolder.create_numbered(_PARENT, _name(config))
+
+
+def _name(config: training.TrainConfig) -> str:
+    return f"{data.short_name(config.dataset)}-{config.model}"
 
 
 def _summary(folder: training.RunFolder) -> str:

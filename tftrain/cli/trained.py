@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tftrain import data, evaluate, training
+from tftrain import data, evaluate, optim, training
 from tftrain.errors import RunFolderError, TftrainError
 from tftrain.keras_api import keras
 
@@ -38,6 +38,7 @@ def load_model(folder: training.RunFolder) -> keras.Model:
         RunFolderError: There is none, or its file is damaged.
     """
     path = folder.require_model()
+    optim.register()
     try:
         return keras.saving.load_model(path)
     except TftrainError:

@@ -7,7 +7,8 @@ Example:
 """
 
 from tftrain.distribute import restarts
+from tftrain.distribute.aggregation import aggregates_gradients
 from tftrain.distribute.roles import is_writer
 from tftrain.distribute.strategies import NAMES, check_options, strategy
 
-__all__ = ["NAMES", "check_options", "is_writer", "restarts", "strategy"]
+__all__ = ["NAMES", "aggregates_gradients", "check_options", "is_writer", "restarts", "strategy"]

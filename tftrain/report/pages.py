@@ -25,6 +25,7 @@ class RunReport:
         quality: The content of a `tftrain.evaluate.Quality`, as a dict.
         mistakes: Images `[N, H, W, C]` in [0, 1] of the worst mistakes, N possibly 0.
         mistake_titles: What was true and what was predicted, one an image.
+        learning_rates: The schedule to draw: pairs of epochs done and learning rate.
     """
 
     title: str
@@ -35,6 +36,7 @@ class RunReport:
     quality: Mapping[str, Any]
     mistakes: np.ndarray
     mistake_titles: Sequence[str]
+    learning_rates: Sequence[tuple[float, float]] = ()
 
 
 def render(report: RunReport) -> str:
@@ -45,12 +47,20 @@ def render(report: RunReport) -> str:
     return environment.get_template("page.html").render(
         report=report,
         curves=plots.as_data_uri(plots.learning_curves(report.metrics)),
+        learning_rate=_learning_rate(report),
         confusion=plots.as_data_uri(
             plots.confusion_matrix(np.array(report.quality["confusion"]), report.quality["labels"])
         ),
         mistakes=_mistakes(report),
         classes=_classes(report.quality),
     )
+
+
+def _learning_rate(report: RunReport) -> str | None:
+    rates = {line.get("learning_rate") for line in report.metrics}
+    if rates == {None}:
+        return None
+    return plots.as_data_uri(plots.learning_rate(report.learning_rates, report.metrics))
 
 
 def _mistakes(report: RunReport) -> str | None:

@@ -36,6 +36,47 @@ def learning_curves(metrics: Sequence[dict[str, Any]]) -> Figure:
     return figure
 
 
+def learning_rate(
+    planned: Sequence[tuple[float, float]], metrics: Sequence[dict[str, Any]]
+) -> Figure:
+    """The learning rate along the training: as planned, and as the epochs' ends found it.
+
+    Args:
+        planned: Pairs of epochs done and the rate, in order; possibly none.
+        metrics: The lines of metrics.jsonl.
+    """
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
+    axes = figure.subplots()
+    if planned:
+        axes.plot(*zip(*planned, strict=True), "-", color=_TRAIN, label="schedule")
+    found = [(line["epoch"], line["learning_rate"]) for line in metrics]
+    axes.plot(*zip(*found, strict=True), ".", color=_VALIDATION, label="at the epoch's end")
+    axes.set(xlabel="epochs done", title="learning rate", ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def learning_rate_search(rates: np.ndarray, losses: np.ndarray, suggestion: float) -> Figure:
+    """The loss at rising learning rates, and the one that is suggested.
+
+    Args:
+        rates: Rising, `[N]`.
+        losses: Smoothed, `[N]`.
+        suggestion: Between the lowest and the highest rate.
+    """
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, "-", color=_TRAIN)
+    axes.axvline(suggestion, color=_VALIDATION, label=f"suggestion: {suggestion:.2g}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="smoothed loss")
+    axes.set_ylim(top=min(losses.max(), 2 * losses[0]))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
 def confusion_matrix(confusion: np.ndarray, labels: Sequence[str]) -> Figure:
     """Counts by true and predicted class; shading grows with the share of the true class.
 

@@ -1,6 +1,6 @@
 """Settings, run folders, and the run of one experiment."""
 
-from tftrain.training import environment
+from tftrain.training import environment, optimization
 from tftrain.training.config import RECORDED, TrainConfig, read_file, resolve
 from tftrain.training.experiment import Experiment, make_strategy, prepare, run
 from tftrain.training.run_folder import RunFolder
@@ -12,6 +12,7 @@ __all__ = [
     "TrainConfig",
     "environment",
     "make_strategy",
+    "optimization",
     "prepare",
     "read_file",
     "resolve",

@@ -13,6 +13,7 @@ import yaml
 
 from tftrain import augment, data, distribute, models, optim
 from tftrain.errors import BadInput, ConfigError, suggestion
+from tftrain.training import optimization
 
 _LARGEST = 2**31
 RECORDED = "environment"  # config.json's section that describes the run and sets nothing
@@ -39,6 +40,16 @@ class TrainConfig:
     batch_size: int = _setting(32, "examples a step", int)
     optimizer: str = _setting("adam", "|".join(optim.names()), str)
     learning_rate: float | None = _setting(None, "default: the optimizer's own", float)
+    momentum: float | None = _setting(None, "of sgd, rmsprop, lars, muon", float)
+    weight_decay: float | None = _setting(None, "of kernels; default: the optimizer's own", float)
+    schedule: str = _setting("constant", "|".join(optim.schedules.names()), str)
+    warmup: str | None = _setting(None, "linear rise of the rate: 200, '2 epochs' or 5%", str)
+    clip: str | None = _setting(None, "value|norm|global_norm|adaptive:LIMIT of gradients", str)
+    accumulate: int = _setting(1, "batches an update", int)
+    ema: float | None = _setting(None, "share the average of the weights keeps, as 0.999", float)
+    l1: float | None = _setting(None, "penalty on sizes of kernels", float)
+    l2: float | None = _setting(None, "penalty on squares of kernels", float)
+    dropout: float | None = _setting(None, "default: the model's own", float)
     seed: int = _setting(0, "of weights, order and dropout", int)
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
@@ -116,7 +127,9 @@ def _absolute_path(path: str) -> str:
 
 
 def _as_number(field: dataclasses.Field[Any], value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as a string; everywhere else it is a number."""
+    """YAML 1.1 reads 1e-3 as a string; everywhere else it is a number. A length may be both."""
+    if field.name == "warmup" and type(value) is int:
+        return str(value)
     if field.metadata["kind"] is not float or not isinstance(value, str):
         return value
     try:
@@ -163,5 +176,6 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
             yield f"{name} is {value}; expected a positive number"
         elif isinstance(value, int) and value >= _LARGEST:
             yield f"{name} is {value}; expected less than {_LARGEST}"
+    yield from optimization.problems(config)
     if not 0 <= config.seed < _LARGEST:
         yield f"seed is {config.seed}; expected 0 to {_LARGEST - 1}"

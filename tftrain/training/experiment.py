@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tftrain import augment, data, distribute, models, optim
+from tftrain import augment, data, distribute, models
 from tftrain.atomic import replace_file
 from tftrain.keras_api import keras, tf
+from tftrain.training import optimization
 from tftrain.training.config import TrainConfig
 from tftrain.training.run_folder import RunFolder
 
@@ -29,6 +30,18 @@ class Experiment:
     def augmentation(self) -> augment.Composition | None:
         """What training batches go through."""
         return _augmentation(self.config, self.splits.info.classes)
+
+    def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
+        """Training batches without end, from the epoch given."""
+        return data.pipeline(
+            self.splits.train,
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            cache=self.config.cache,
+            augment=self.augmentation,
+            repeat=True,
+            first_epoch=first_epoch,
+        )
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Labels `[N]` as the loss takes them: `[N, K]` where augmentation mixes them."""
@@ -60,16 +73,19 @@ def prepare(
         tf.config.experimental.enable_op_determinism()
     augmentation = _augmentation(config, splits.info.classes)
     mixes = augmentation is not None and augmentation.mixes_labels
+    config = optimization.with_learning_rate(config)
+    steps = data.steps_per_epoch(splits.train, config.batch_size)
     with strategy.scope():
-        model = models.by_name(config.model, splits.info.shape, splits.info.classes)
+        model = models.by_name(
+            config.model, splits.info.shape, splits.info.classes, dropout=config.dropout
+        )
+        optimization.penalize(model, config)
         model.compile(
-            optimizer=optim.optimizer(config.optimizer, config.learning_rate),
+            optimizer=optimization.make_optimizer(config, steps),
             loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-    known = dataclasses.replace(config, learning_rate=float(f"{rate:.7g}"))  # float32's digits
-    return Experiment(known, splits, model)
+    return Experiment(config, splits, model)
 
 
 def run(
@@ -113,15 +129,7 @@ def _fit(
 ) -> None:
     config, splits = experiment.config, experiment.splits
     experiment.model.fit(
-        data.pipeline(
-            splits.train,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            cache=config.cache,
-            augment=experiment.augmentation,
-            repeat=True,
-            first_epoch=first_epoch,
-        ),
+        experiment.batches(first_epoch),
         steps_per_epoch=data.steps_per_epoch(splits.train, config.batch_size),
         validation_data=splits.validation and _pair(experiment, splits.validation),
         validation_batch_size=config.batch_size,

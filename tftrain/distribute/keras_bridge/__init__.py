@@ -25,6 +25,11 @@ def install() -> None:
         repair.install()
 
 
+def is_installed() -> bool:
+    """Whether this process's Keras is repaired."""
+    return install.cache_info().currsize > 0
+
+
 def _repairs() -> list:
     """In the order of activation: what replaces parts of Keras comes before what wraps them."""
     from tftrain.distribute.keras_bridge import (

@@ -1,0 +1,129 @@
+"""Measure the gradient, and stop at the first one that is not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tftrain.callbacks.gradient_taps import GradientCallback, state_variable
+from tftrain.errors import NotFiniteGradient
+from tftrain.keras_api import keras, tf
+from tftrain.optim.clipping import squared_norm
+
+
+class GradientStatistics(GradientCallback):
+    """Logs norms of the gradient, and names the variable and the step if one is not finite.
+
+    At the end of each epoch it logs `gradient_norm_mean` and `gradient_norm_max` over the epoch's
+    updates and, if asked, `gradient_norm/PATH`, the mean for each variable. Gradients are seen as
+    callbacks before this one leave them: put it before `GradientClipping` to measure what is cut.
+
+    Under float16 with loss scaling Keras skips a step whose gradient is not finite and halves the
+    scale: that is no error, until the scale is below 1. Such steps are not measured.
+
+    Args:
+        stop: Raise at a gradient that is not finite. The weights have then taken that step.
+        per_variable: Log each variable's norm too.
+
+    Raises:
+        NotFiniteGradient: In training; as said.
+    """
+
+    def __init__(self, *, stop: bool = True, per_variable: bool = False) -> None:
+        super().__init__()
+        self.stop = stop
+        self.per_variable = per_variable
+
+    def make_state(self, variables: Sequence[Any]) -> None:
+        """Sums of norms, the largest, the updates, and the step at which each went wrong."""
+        self._paths = [variable.path for variable in variables]
+        self._positions = {id(variable): i for i, variable in enumerate(variables)}
+        self._norms = state_variable((len(variables),))
+        self._whole = state_variable((3,))
+        self._wrong_at = state_variable((len(variables),), "int64")
+        self._skipped = state_variable((len(variables),), "int64")
+        if isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer):
+            self.model.optimizer.__dict__["check_finite"] = self._check_scaled
+
+    def tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+        """Measures, and changes nothing."""
+        positions = [self._positions[id(variable)] for variable in variables]
+        squares = tf.stack([squared_norm(gradient) for gradient in gradients])
+        norm = tf.sqrt(tf.reduce_sum(squares))
+        rows = tf.constant(positions)[:, None]
+        shape = (len(self._paths),)
+        self._norms.assign_add(tf.scatter_nd(rows, tf.sqrt(squares), shape))
+        _, largest, _ = tf.unstack(tf.convert_to_tensor(self._whole))
+        self._whole.assign_add(tf.stack([norm, tf.maximum(norm - largest, 0.0), 1.0]))
+        self._note_wrong(tf.scatter_nd(rows, tf.cast(_wrong(gradients), tf.int64), shape))
+        return gradients
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begins the sums anew."""
+        for variable in (self._norms, self._whole):
+            variable.assign(tf.zeros_like(tf.convert_to_tensor(variable)))
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stops if a gradient was not finite."""
+        super().on_train_batch_end(batch, logs)
+        if self.stop:
+            self._stop_if_wrong()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Logs."""
+        total, largest, updates = tf.convert_to_tensor(self._whole).numpy()
+        if not updates or logs is None:
+            return
+        logs["gradient_norm_mean"] = float(total / updates)
+        logs["gradient_norm_max"] = float(largest)
+        if self.per_variable:
+            norms = tf.convert_to_tensor(self._norms).numpy() / updates
+            logs.update(
+                {f"gradient_norm/{p}": float(n) for p, n in zip(self._paths, norms, strict=True)}
+            )
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leaves optimizer and model as they were."""
+        self.model.optimizer.__dict__.pop("check_finite", None)
+        super().on_train_end(logs)
+
+    def _note_wrong(self, wrong: Any) -> None:
+        before = tf.convert_to_tensor(self._wrong_at)
+        step = tf.cast(tf.convert_to_tensor(self.optimizer._iterations), tf.int64) + 1
+        self._wrong_at.assign_add(tf.where(tf.equal(before, 0), wrong * step, 0))
+
+    def _stop_if_wrong(self) -> None:
+        steps = tf.convert_to_tensor(self._wrong_at).numpy()
+        if steps.any():
+            first = steps[steps > 0].min()
+            raise NotFiniteGradient(self._named(steps == first), int(first))
+        scale = self._scale()
+        if scale is not None and float(scale.numpy()) < 1:
+            skipped = tf.convert_to_tensor(self._skipped).numpy()
+            step = int(self.optimizer._iterations.numpy()) + 1  # skipped steps are not counted
+            raise NotFiniteGradient(self._named(skipped > 0), step)
+
+    def _named(self, chosen: np.ndarray) -> list[str]:
+        return [self._paths[i] for i in np.nonzero(chosen)[0]]
+
+    def _scale(self) -> Any:
+        """The loss scale; None where the loss is not scaled."""
+        return getattr(self.model.optimizer, "dynamic_scale", None)
+
+    def _check_scaled(self, gradients: Sequence[Any]) -> Any:
+        """Keras's decision whether to skip a step, that notes whose gradients decide."""
+        present = [(i, gradient) for i, gradient in enumerate(gradients) if gradient is not None]
+        wrong = _wrong([gradient for _, gradient in present])
+        rows = tf.constant([i for i, _ in present])[:, None]
+        noted = tf.scatter_nd(rows, tf.cast(wrong, tf.int64), (len(self._paths),))
+        self._skipped.assign(noted)
+        return tf.logical_not(tf.reduce_any(wrong))
+
+
+def _wrong(gradients: list[Any]) -> Any:
+    # Not by the norm: the square of a large but finite entry overflows.
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+    finite = [tf.reduce_all(tf.math.is_finite(value)) for value in values]
+    return tf.logical_not(tf.stack(finite))

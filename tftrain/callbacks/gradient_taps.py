@@ -1,0 +1,154 @@
+"""Functions between the gradient and the step: they see it last, and may change it.
+
+Keras's optimizer clips at one place: after it has summed over replicas (with tftrain's repairs),
+taken the mean of accumulated batches and divided by the loss scale. The taps sit there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tftrain.distribute import aggregates_gradients
+from tftrain.errors import CallbackError
+from tftrain.keras_api import keras, tf
+
+Tap = Callable[[list[Any], list[Any]], list[Any]]  # a method of a GradientCallback
+
+
+class GradientTaps:
+    """What is put into an optimizer in order to tap its gradient."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+        self._taps: list[Tap] = []
+        self._variables: list[Any] = []
+        # Instance attributes hide the methods; past Keras's tracking, which would look into them.
+        optimizer.__dict__.update(
+            _tftrain_taps=self, _backend_apply_gradients=self._apply, _clip_gradients=self._clip
+        )
+
+    @classmethod
+    def of(cls, optimizer: Any) -> GradientTaps:
+        """Those of an optimizer, put there if need be."""
+        return optimizer.__dict__.get("_tftrain_taps") or cls(optimizer)
+
+    def add(self, tap: Tap) -> None:
+        """Lets `tap(gradients, variables)` give the gradients, after those added before."""
+        self._taps.append(tap)
+
+    def remove(self, tap: Tap) -> None:
+        """Takes a tap out; the last one leaves the optimizer as Keras made it."""
+        if tap in self._taps:
+            self._taps.remove(tap)
+        if not self._taps:
+            for name in ("_tftrain_taps", "_backend_apply_gradients", "_clip_gradients"):
+                self._optimizer.__dict__.pop(name, None)
+
+    def owners(self) -> list[GradientCallback]:
+        """The callbacks that tap."""
+        return [tap.__self__ for tap in self._taps]
+
+    def keep_only(self, owners: Sequence[GradientCallback]) -> None:
+        """Takes out what a `fit` that an error ended has left behind."""
+        self._taps = [tap for tap in self._taps if tap.__self__ in owners]
+
+    def _apply(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        self._variables = list(variables)  # the same in every replica's thread
+        type(self._optimizer)._backend_apply_gradients(self._optimizer, gradients, variables)
+
+    def _clip(self, gradients: Sequence[Any]) -> list[Any]:
+        gradients = list(gradients)
+        for tap in self._taps:
+            gradients = tap(gradients, self._variables)
+        return type(self._optimizer)._clip_gradients(self._optimizer, gradients)
+
+
+class GradientCallback(keras.callbacks.Callback):
+    """A callback that taps the gradient; the base of those that clip and measure it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._traced = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Taps the optimizer.
+
+        Raises:
+            CallbackError: The gradient cannot be had here.
+        """
+        self.optimizer = tapped_optimizer(self.model, type(self).__name__)
+        taps = GradientTaps.of(self.optimizer)
+        # Keras gives the callbacks of one fit the same parameters, one object.
+        others = [each for each in taps.owners() if each.params is self.params and each != self]
+        taps.keep_only(others)
+        self.check(self.optimizer, others)
+        self._traced = False
+        with self.model.distribute_strategy.scope():
+            self.make_state(self.model.trainable_variables)
+        taps.add(self._tap)
+        self.model.make_train_function(force=True)  # one from before would not see the tap
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Makes sure that the step has met the tap.
+
+        Raises:
+            CallbackError: It has not.
+        """
+        if not self._traced:
+            raise CallbackError(
+                f"{type(self).__name__} has no effect: the training step was traced before the "
+                "callback could act, or does not call optimizer.apply; add the callback before "
+                "the first step, to fit"
+            )
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leaves optimizer and model as they were."""
+        GradientTaps.of(self.optimizer).remove(self._tap)
+        self.model.train_function = None
+
+    def check(self, optimizer: Any, others: Sequence[GradientCallback]) -> None:
+        """Raises CallbackError if the callback contradicts the optimizer or another callback."""
+
+    def make_state(self, variables: Sequence[Any]) -> None:
+        """Makes the `state_variable`s to measure into."""
+
+    def tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+        """Called where the step is traced; gives the gradients to go on with."""
+        raise NotImplementedError
+
+    def _tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
+        self._traced = True
+        return self.tap(gradients, variables)
+
+
+def tapped_optimizer(model: Any, callback: str) -> Any:
+    """The optimizer whose gradient is the one of the whole step.
+
+    Raises:
+        CallbackError: There is none.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not isinstance(optimizer, keras.optimizers.Optimizer) or hasattr(optimizer, "optimizers"):
+        raise CallbackError(
+            f"{callback} needs one Keras optimizer, but the model has "
+            f"{type(optimizer).__name__}: clip in the optimizers it is made of"
+        )
+    strategy = model.distribute_strategy
+    if not aggregates_gradients(strategy):
+        raise CallbackError(
+            f"{callback} would see the gradient of each replica by itself under "
+            f"{type(strategy).__name__}: make the strategy by tftrain.distribute.strategy "
+            "(on TPUs the whole gradient cannot be had)"
+        )
+    return optimizer
+
+
+def state_variable(shape: Sequence[int], dtype: str = "float32") -> Any:
+    """Zeros to measure into from a step; every replica writes the same, and one copy is read."""
+    return tf.Variable(
+        tf.zeros(shape, dtype),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )

@@ -1,0 +1,122 @@
+"""What the settings of a run make of its optimizer, learning rate and penalties."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tftrain import models, optim
+from tftrain.errors import BadInput
+from tftrain.keras_api import keras
+
+if TYPE_CHECKING:
+    from tftrain.training.config import TrainConfig
+
+
+def problems(config: TrainConfig) -> Iterator[str]:
+    """What is wrong with the settings, in full sentences; needs neither data nor TensorFlow."""
+    if config.optimizer in optim.names():
+        yield from optim.problems(
+            config.optimizer,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            accumulate=config.accumulate,
+            ema=config.ema,
+        )
+    yield from optim.regularization.problems(l1=config.l1, l2=config.l2)
+    yield from _refusal(optim.schedules.check_name, config.schedule)
+    yield from _refusal(_check_warmup, config)
+    if config.clip is not None:
+        yield from _refusal(optim.Clipping.parse, config.clip)
+    if config.model in models.names():
+        yield from _refusal(models.check_dropout, config.model, config.dropout)
+
+
+def with_learning_rate(config: TrainConfig) -> TrainConfig:
+    """The settings with the learning rate named, so that they record what was used."""
+    if config.learning_rate is not None:
+        return config
+    return dataclasses.replace(config, learning_rate=optim.default_rate(config.optimizer))
+
+
+def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimizer of a run.
+
+    Args:
+        config: Its settings, valid, with a learning rate.
+        steps_per_epoch: Batches an epoch.
+
+    Raises:
+        BadInput: The warm-up is as long as the training or longer.
+    """
+    options: dict[str, Any] = {"momentum": config.momentum} if config.momentum is not None else {}
+    return optim.optimizer(
+        config.optimizer,
+        _rate(config, steps_per_epoch),
+        weight_decay=config.weight_decay,
+        accumulate=config.accumulate,
+        ema=config.ema,
+        **options,
+    )
+
+
+def penalize(model: keras.Model, config: TrainConfig) -> None:
+    """Adds the penalties that the settings ask for."""
+    if config.l1 or config.l2:
+        optim.regularize(model, l1=config.l1 or 0.0, l2=config.l2 or 0.0)
+
+
+def learning_rates(
+    config: TrainConfig, steps_per_epoch: int, points: int = 300
+) -> list[tuple[float, float]]:
+    """The schedule of a run, to be drawn: (epochs done, learning rate).
+
+    Args:
+        config: Its settings, with a learning rate.
+        steps_per_epoch: Batches an epoch.
+        points: How many, evenly spread.
+    """
+    rate = _rate(config, steps_per_epoch)
+    total = config.epochs * steps_per_epoch
+    steps = [round(i * (total - 1) / (points - 1)) for i in range(points)]
+    if isinstance(rate, float):
+        return [(step / steps_per_epoch, rate) for step in steps]
+    return [
+        (step / steps_per_epoch, float(keras.ops.convert_to_numpy(rate(step)))) for step in steps
+    ]
+
+
+def _rate(config: TrainConfig, steps_per_epoch: int) -> Any:
+    """A number where it stays the same, so that callbacks can set it."""
+    if config.schedule == "constant" and config.warmup is None:
+        return config.learning_rate
+    return optim.schedule(
+        config.schedule,
+        config.learning_rate,
+        steps_per_epoch=steps_per_epoch,
+        epochs=config.epochs,
+        warmup=config.warmup,
+    )
+
+
+def _check_warmup(config: TrainConfig) -> None:
+    """What can be told before the size of the data is known."""
+    if config.warmup is None:
+        return
+    length = optim.Length.parse(config.warmup)
+    too_long = (length.unit == "epochs" and length.amount >= config.epochs) or (
+        length.unit == "%" and length.amount >= 100
+    )
+    if too_long:
+        raise BadInput(
+            f"the warm-up of {length} is as long as the training of {config.epochs} epochs, or "
+            "longer: give a shorter one"
+        )
+
+
+def _refusal(check: Callable[..., Any], *arguments: Any) -> Iterator[str]:
+    try:
+        check(*arguments)
+    except BadInput as error:
+        yield str(error)
