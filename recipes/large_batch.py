@@ -5,7 +5,7 @@
     python recipes/large_batch.py --dataset=digits --epochs=20     # runs anywhere; batches of 512
 
 Time: about half a minute on two cores.
-Expected: a table of test accuracies; README.md has it for MNIST: SGD at 128 about 0.978, LAMB at
+Expected: a table of test accuracies; README.md has it. MNIST: SGD at 128 about 0.978, LAMB at
 4096 about 0.963, SGD at 4096 less.
 
 All rows have the same network, data and epochs, so those of large batches have 32 times fewer

@@ -57,7 +57,7 @@ class WeightClipping(keras.callbacks.Callback):
                 )
         self._constrained = chosen
         for variable in chosen:
-            variable.constraint = self.constraint
+            variable.constraint = _Constraint(self)
             variable.assign(self.constraint(variable))
         self.model.make_train_function(force=True)  # one from before would not constrain
 
@@ -66,3 +66,13 @@ class WeightClipping(keras.callbacks.Callback):
         for variable in self._constrained:
             variable.constraint = None
         self.model.train_function = None
+
+
+class _Constraint(keras.constraints.Constraint):
+    """The callback's constraint, as an object that Keras 3.12 accepts."""
+
+    def __init__(self, callback: WeightClipping) -> None:
+        self._callback = callback
+
+    def __call__(self, weights: Any) -> Any:
+        return self._callback.constraint(weights)
