@@ -20,10 +20,8 @@ loopback interface is read, and the table says so: then other programs' traffic 
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -35,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import surroundings
 from absl import app, flags
 
 SETTINGS = {"1 worker": 1, "2 workers": 2, "mirrored, 2 CPUs": 0}  # 0: no cluster
@@ -262,16 +261,6 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def hardware() -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-    }
-
-
 def compare() -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.epochs, flags.FLAGS.steps = 1, 1, 20
@@ -280,7 +269,6 @@ def compare() -> None:
     counted = "the job's own network namespace" if prefix else "the machine's loopback: all traffic"
     print(table(results))
     print(f"\nbytes counted in: {counted}; target ratio {TARGET} or more")
-    versions: dict[str, str] = {name: importlib.metadata.version(name) for name in PACKAGES}
     settings = {name: flags.FLAGS[name].value for name in RECORDED}
     document = {
         "benchmark": "distribution",
@@ -290,8 +278,7 @@ def compare() -> None:
         "results": results,
         "target_ratio": TARGET,
         "bytes_counted_in": counted,
-        "versions": {"python": platform.python_version(), **versions},
-        "hardware": hardware(),
+        **surroundings.describe(PACKAGES),
     }
     print(json.dumps(document))
 

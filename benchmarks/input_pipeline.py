@@ -2,8 +2,10 @@
 other ways at 32x32x3, and never slower at 224x224x3. Results: docs/how-to/augment.md.
 
     python benchmarks/input_pipeline.py              # some minutes on two cores
-    python benchmarks/input_pipeline.py --size=32
+    python benchmarks/input_pipeline.py --only=augmentation --size=32
     python benchmarks/input_pipeline.py --quick      # about a minute; its figures mean nothing
+
+After it, record_reading.py: how fast record sets are read, and what checking them costs.
 
 Flip, crop, affine, mixup; uint8 images in memory in, float32 batches in [0, 1] out. Every image of
 every program is flipped, moved, turned and mixed by numbers of its own. Each program runs in a
@@ -22,11 +24,9 @@ degrees, scale and shear of 0.1, zeros outside, bilinear; mixup with alpha 0.2.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -37,8 +37,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import surroundings
 from absl import app, flags
 
+NAMES = ("augmentation", "records")
 PROGRAMS = ("tftrain", "keras", "per_image")
 PACKAGES = ("tensorflow", "keras", "numpy")
 BATCHES = {32: 256, 224: 64}
@@ -49,6 +51,7 @@ LIMIT_SECONDS = 300.0
 
 SIZES = flags.DEFINE_multi_enum("size", ["32", "224"], ["32", "224"], "side in pixels")
 SECONDS = flags.DEFINE_float("seconds", 3.0, "measured in a process", lower_bound=0.1)
+ONLY = flags.DEFINE_multi_enum("only", [*NAMES], [*NAMES], "parts to run")
 ROUNDS = flags.DEFINE_integer("rounds", 5, "processes of each program", lower_bound=1)
 QUICK = flags.DEFINE_bool("quick", False, "one round of half a second: does it run?")
 PROGRAM = flags.DEFINE_enum("program", None, PROGRAMS, "(internal) be one of the programs")
@@ -252,16 +255,6 @@ def table(results: dict[int, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def hardware() -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-    }
-
-
 def augmentation() -> dict[str, Any]:
     """Measures augmentation and prints its table."""
     results = {side: summary(measure(side)) for side in map(int, SIZES.value)}
@@ -271,22 +264,32 @@ def augmentation() -> dict[str, Any]:
     return {"results": results, "target_ratios": TARGETS, "batch": BATCHES}
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {"augmentation": augmentation}
+def record_reading() -> dict[str, Any]:
+    """Runs the benchmark of record sets, which has flags of its own, and prints its table."""
+    script = Path(__file__).with_name("record_reading.py")
+    command = [sys.executable, str(script), f"--quick={QUICK.value}"]
+    *lines, document = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.splitlines()
+    print("", *lines, sep="\n")
+    return json.loads(document)
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]]
+PARTS = dict(zip(NAMES, (augmentation, record_reading), strict=True))
 
 
 def compare() -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.seconds = 1, 0.5
-    parts = {name: part() for name, part in PARTS.items()}
-    versions: dict[str, str] = {name: importlib.metadata.version(name) for name in PACKAGES}
+    parts = {name: PARTS[name]() for name in ONLY.value}
     document = {
         "benchmark": "input_pipeline",
         "rounds": ROUNDS.value,
         "seconds": SECONDS.value,
         "quick": QUICK.value,
         **parts,
-        "versions": {"python": platform.python_version(), **versions},
-        "hardware": hardware(),
+        **surroundings.describe(PACKAGES),
     }
     print(json.dumps(document))
 

@@ -19,10 +19,7 @@ its SHA-256 and once for its records; its figure is the files' bytes once, by it
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -32,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import surroundings
 from absl import app, flags
 
 from tftrain.data import Examples, Info, records
@@ -161,16 +159,6 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def hardware() -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-    }
-
-
 def main(_: list[str]) -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.examples = 1, 2000
@@ -186,7 +174,6 @@ def main(_: list[str]) -> None:
             results[compression]["write_seconds"] = took
     print(table(results))
     print(f"\ntarget: `chunks` takes at most {1 + TARGET_OVERHEAD:.2f} times as long as plain")
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     document = {
         "benchmark": "record_reading",
         "side": SIDE.value,
@@ -196,8 +183,7 @@ def main(_: list[str]) -> None:
         "quick": QUICK.value,
         "results": results,
         "target_overhead": TARGET_OVERHEAD,
-        "versions": {"python": platform.python_version(), **versions},
-        "hardware": hardware(),
+        **surroundings.describe(PACKAGES),
     }
     print(json.dumps(document))
 

@@ -30,6 +30,11 @@ def quick():
     return done.stdout.splitlines()
 
 
+def test_record_sets_are_measured_too(quick):
+    assert json.loads(quick[-1])["records"]["benchmark"] == "record_reading"
+    assert sum(line.startswith("| gzip |") for line in quick) == 4
+
+
 @pytest.fixture
 def benchmark():
     with flagsaver.flagsaver():
