@@ -15,10 +15,9 @@ from tftrain.keras_api import keras, tf
 from tftrain.optim.codecs.codec import BYTES_OF_FLOAT, Codec, Level, Shape
 from tftrain.optim.codecs.replica_state import ReplicaState
 from tftrain.optim.codecs.wires import Wires
+from tftrain.optim.saved_state import SavedState
 
 _FLAGS = -1  # the key, among gradients, of what tells replicas of infinities
-# A class of Keras that `.keras` files and weights files look for in an optimizer's attributes.
-_Saved = next(each for each in keras.optimizers.Optimizer.__mro__ if "Saveable" in each.__name__)
 
 
 def attach(optimizer: Any, codec: Codec, warmup_steps: int) -> None:
@@ -53,23 +52,19 @@ def attach(optimizer: Any, codec: Codec, warmup_steps: int) -> None:
     optimizer.__dict__["load_own_variables"] = compression.load_plain
 
 
-class GradientCompression(_Saved):
+class GradientCompression(SavedState):
     """What `sum_gradients` calls instead of an all-reduce.
 
     Attributes:
         active: Whether several replicas exchange gradients; known once the optimizer is built.
-        variables: The codec's state, which is also among the optimizer's variables.
     """
 
     def __init__(self, optimizer: Any, codec: Codec, warmup_steps: int) -> None:
-        self._optimizer = optimizer
+        super().__init__(optimizer)
         self._codec = codec
         self._warmup = warmup_steps
+        self._apart: set[int] = set()  # variables whose gradients the codec never sees
         self.active = False
-        self.variables: list[Any] = []
-
-    def _obj_type(self) -> str:
-        return "GradientCompression"
 
     def before_build(self, variables: Sequence[Any]) -> None:
         """Finds out whether there is anything to compress, and lets the codec adapt.
@@ -95,11 +90,6 @@ class GradientCompression(_Saved):
             for index, variable in enumerate(variables)
             if variable.dtype == "float32"
         }
-        self._other_bytes = sum(
-            math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
-            for variable in variables
-            if variable.dtype != "float32"
-        )
         if not self.active:
             return
         state = ReplicaState()
@@ -122,10 +112,12 @@ class GradientCompression(_Saved):
     def bytes_at(self, step: int) -> int:
         """Bytes that each replica contributes to the exchange of a step, counted from 0.
 
-        Without the protocol's headers, and without the gradients of embeddings.
+        Without the protocol's headers, and without gradients that are not the codec's: those of
+        embeddings, which are known after the first step, and those that are not float32.
         """
         level = self._levels[sum(step >= end for end in self._ends())]
-        return self._other_bytes + sum(self._bytes_of(s, level) for s in self._shapes.values())
+        counted = (shape for index, shape in self._shapes.items() if index not in self._apart)
+        return sum(self._bytes_of(shape, level) for shape in counted)
 
     def _bytes_of(self, shape: Shape, level: Level | None) -> int:
         if level is None or not self._codec.compresses(shape):
@@ -156,6 +148,7 @@ class GradientCompression(_Saved):
             grads = {index: tf.convert_to_tensor(grad) for index, grad in grads.items()}
         dense = {i: grad for i, grad in grads.items() if _is_dense(grad) and i in self._shapes}
         others = {i: grad for i, grad in grads.items() if i not in dense}
+        self._apart |= set(others)
         sums = self._sum_others(others)
         if dense:
             unscaled = dense if scale is None else {i: g / scale for i, g in dense.items()}
@@ -212,41 +205,6 @@ class GradientCompression(_Saved):
                 sums[index] += flag
         _assign_if(tf.logical_and(others_fit, _all_finite(list(sums.values()))), updates)
         return [sums[index] for index in grads]
-
-    def save_plain(self, store: Any) -> None:
-        """Saves the optimizer's variables as it would without a codec."""
-        for position, variable in enumerate(self._plain_variables()):
-            store[str(position)] = variable.numpy()
-
-    def load_plain(self, store: Any) -> None:
-        """Restores what `save_plain`, or the optimizer without a codec, has saved."""
-        _load(self._plain_variables(), store, f"optimizer {self._optimizer.name!r}")
-
-    def _plain_variables(self) -> list[Any]:
-        state = {id(variable) for variable in self.variables}
-        return [each for each in self._optimizer.variables if id(each) not in state]
-
-    def save_own_variables(self, store: Any) -> None:
-        """Saves the codec's state."""
-        for position, variable in enumerate(self.variables):
-            store[str(position)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Restores the codec's state; a file without any leaves it as it is, at its beginning."""
-        if len(store.keys()):
-            _load(self.variables, store, "gradient codec")
-
-
-def _load(variables: Sequence[Any], store: Any, what: str) -> None:
-    if len(store.keys()) != len(variables):
-        warnings.warn(
-            f"the state of {what} is not restored: the file holds {len(store.keys())} variables, "
-            f"expected {len(variables)}",
-            stacklevel=4,
-        )
-        return
-    for position, variable in enumerate(variables):
-        variable.assign(store[str(position)])
 
 
 def _sums_gradients(strategy: Any) -> bool:

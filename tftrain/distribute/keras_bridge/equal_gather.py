@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tftrain.distribute.keras_bridge.replication import local_replicas
 from tftrain.distribute.roles import is_multi_worker
 from tftrain.keras_api import tf
 
@@ -27,6 +26,6 @@ def gather_equal(tensor: Any) -> Any:
         return context.all_gather(tensor, axis=0)
     from tensorflow.python.distribute import collective_util
 
-    launchers = context.strategy.extended._cross_device_ops._launchers
-    own = launchers[context.replica_id_in_sync_group % local_replicas(context.strategy)]
+    # Not `replica_id_in_sync_group`: that is a tensor within a condition or a loop.
+    own = context.strategy.extended._cross_device_ops._launchers[context._replica_id]
     return own._all_gather(tensor, collective_util.Options())
