@@ -158,6 +158,7 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
     config, examples = experiment.config, len(experiment.splits.train)
     shown = [
         callbacks.Progress(examples, config.batch_size, first_epoch),
+        callbacks.GradientBytes(),
         callbacks.MetricsLog(folder.metrics),
         callbacks.Checkpoint(folder.checkpoints),
     ]

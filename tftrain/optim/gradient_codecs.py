@@ -10,6 +10,8 @@ Example:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tftrain.errors import BadInput
@@ -65,3 +67,21 @@ def compress_gradients(
     if type(codec) is not Codec:
         gradient_compression.attach(optimizer, codec, warmup_steps)
     return optimizer
+
+
+def gradient_bytes(optimizer: keras.optimizers.Optimizer, steps: Iterable[int]) -> int:
+    """Bytes of gradients that one of several replicas contributes to the exchanges of steps.
+
+    Without headers. Of float32 gradients; with a codec, not of those that never reach it, the
+    gradients of embeddings.
+
+    Args:
+        optimizer: Built; with or without a codec.
+        steps: Numbers of the steps, as `optimizer.iterations` counts them from 0.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    compression = getattr(optimizer, "gradient_compression", None)
+    if compression is not None:
+        return sum(compression.bytes_at(step) for step in steps)
+    sizes = [math.prod(each.shape) for each in optimizer._trainable_variables]
+    return codecs.BYTES_OF_FLOAT * sum(sizes) * sum(1 for _ in steps)

@@ -39,6 +39,8 @@ class TrainConfig:
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
+    gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)
+    gradient_codec_warmup: int = _setting(0, "steps before the codec begins", int)
 
 
 def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
@@ -124,6 +126,7 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         (models.check_name, config.model),
         (data.check_name, config.dataset),
         (optim.check_name, config.optimizer),
+        (optim.check_codec, config.gradient_codec),
     ):
         try:
             check(name)
@@ -135,6 +138,7 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         yield from error.problems
     except BadInput as error:
         yield str(error)
+    yield from _codec_problems(config)
     for name in ("epochs", "batch_size", "learning_rate"):
         value = getattr(config, name)
         if value is not None and not 0 < value < float("inf"):
@@ -143,3 +147,20 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
             yield f"{name} is {value}; expected less than {_LARGEST}"
     if not 0 <= config.seed < _LARGEST:
         yield f"seed is {config.seed}; expected 0 to {_LARGEST - 1}"
+
+
+def _codec_problems(config: TrainConfig) -> Iterator[str]:
+    if config.gradient_codec_warmup < 0:
+        yield f"gradient_codec_warmup is {config.gradient_codec_warmup}; expected 0 or more"
+    if config.gradient_codec == "none":
+        return
+    reasons = {
+        "strategy='ps'": config.strategy == "ps",
+        "strategy='tpu'": config.strategy == "tpu",
+        f"sync_every={config.sync_every}": config.sync_every is not None,
+    }
+    for setting in (setting for setting, holds in reasons.items() if holds):
+        yield (
+            f"gradient_codec={config.gradient_codec!r} with {setting}: replicas do not sum their "
+            "gradients there; expected strategy 'mirrored' or 'multiworker'"
+        )

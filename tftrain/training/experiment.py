@@ -47,7 +47,11 @@ def prepare(
     with strategy.scope():
         model = models.by_name(config.model, splits.info.shape, splits.info.classes)
         model.compile(
-            optimizer=optim.optimizer(config.optimizer, config.learning_rate),
+            optimizer=optim.compress_gradients(
+                optim.optimizer(config.optimizer, config.learning_rate),
+                config.gradient_codec,
+                warmup_steps=config.gradient_codec_warmup,
+            ),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
