@@ -83,5 +83,6 @@ def gradient_bytes(optimizer: keras.optimizers.Optimizer, steps: Iterable[int]) 
     compression = getattr(optimizer, "gradient_compression", None)
     if compression is not None:
         return sum(compression.bytes_at(step) for step in steps)
-    sizes = [math.prod(each.shape) for each in optimizer._trainable_variables]
-    return codecs.BYTES_OF_FLOAT * sum(sizes) * sum(1 for _ in steps)
+    size = sum(math.prod(each.shape) for each in optimizer._trainable_variables)
+    exchanges = sum(1 for _ in steps) * (optimizer.gradient_accumulation_steps or 1)
+    return codecs.BYTES_OF_FLOAT * size * exchanges

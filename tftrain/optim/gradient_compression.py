@@ -81,7 +81,7 @@ class GradientCompression(SavedState):
                 stacklevel=3,
             )
             return
-        self._codec.adopt(self._optimizer, variables)
+        self._codec.adopt(self._owner(), variables)
 
     def build(self, variables: Sequence[Any]) -> None:
         """Makes the codec's state and enters it among the optimizer's variables."""
@@ -96,7 +96,7 @@ class GradientCompression(SavedState):
         self._codec.build(self._shapes, state)
         self.variables = state.variables
         for variable in self.variables:
-            self._optimizer._track_variable(variable)
+            self._owner()._track_variable(variable)
 
     @property
     def _levels(self) -> list[Level | None]:
@@ -117,7 +117,8 @@ class GradientCompression(SavedState):
         """
         level = self._levels[sum(step >= end for end in self._ends())]
         counted = (shape for index, shape in self._shapes.items() if index not in self._apart)
-        return sum(self._bytes_of(shape, level) for shape in counted)
+        exchanges = self._owner().gradient_accumulation_steps or 1
+        return exchanges * sum(self._bytes_of(shape, level) for shape in counted)
 
     def _bytes_of(self, shape: Shape, level: Level | None) -> int:
         if level is None or not self._codec.compresses(shape):
@@ -142,7 +143,7 @@ class GradientCompression(SavedState):
         Returns:
             The sums, as tensors or IndexedSlices.
         """
-        indices = [self._optimizer._get_variable_index(variable) for variable in variables]
+        indices = [self._owner()._get_variable_index(variable) for variable in variables]
         grads = dict(zip(indices, grads, strict=True))
         if self._codec.wants_dense:
             grads = {index: tf.convert_to_tensor(grad) for index, grad in grads.items()}
@@ -167,11 +168,15 @@ class GradientCompression(SavedState):
 
         A replica may not decide by itself: its collectives would lie in a condition.
         """
-        levels, step = self._levels, self._optimizer.iterations.value
+        levels, optimizer = self._levels, self._owner()
+        step = tf.convert_to_tensor(optimizer.iterations)
 
         def at(level: Level | None) -> Callable[..., list[Any]]:
             return lambda fit, *tensors: self._exchange(
-                dict(zip(grads, tensors, strict=True)), level, Wires(gather, step), fit
+                dict(zip(grads, tensors, strict=True)),
+                level,
+                Wires(gather, optimizer._iterations.value),
+                fit,
             )
 
         args = (others_fit, *grads.values())

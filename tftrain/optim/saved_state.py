@@ -20,7 +20,7 @@ class SavedState(_Saveable):
     """
 
     def __init__(self, optimizer: Any) -> None:
-        self._optimizer = optimizer
+        self._owner = lambda: optimizer  # not itself: files would be written round in circles
         self.variables: list[Any] = []
 
     def _obj_type(self) -> str:
@@ -33,11 +33,11 @@ class SavedState(_Saveable):
 
     def load_plain(self, store: Any) -> None:
         """Restores what `save_plain`, or the optimizer without a codec, has saved."""
-        _load(self._plain_variables(), store, f"optimizer {self._optimizer.name!r}")
+        _load(self._plain_variables(), store, f"optimizer {self._owner().name!r}")
 
     def _plain_variables(self) -> list[Any]:
         state = {id(variable) for variable in self.variables}
-        return [each for each in self._optimizer.variables if id(each) not in state]
+        return [each for each in self._owner().variables if id(each) not in state]
 
     def save_own_variables(self, store: Any) -> None:
         """Saves the codec's state."""

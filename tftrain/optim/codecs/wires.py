@@ -14,7 +14,7 @@ class Wires:
     Args:
         gather: Gives, for a tensor of shape (1, n), equal on all replicas but for its content,
             the tensor (replicas, n) of all of them.
-        step: The step's number, int64, for codecs that draw lots.
+        step: The exchange's number, int64, for codecs that draw lots.
     """
 
     def __init__(self, gather: Callable[[Any], Any], step: Any) -> None:
