@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tftrain.keras_api import keras
+from tftrain.optim.codecs.replica_state import restore
 
 # What `.keras` files and weights files look for among an optimizer's attributes.
 _Saveable = next(each for each in keras.optimizers.Optimizer.__mro__ if "Saveable" in each.__name__)
@@ -47,10 +48,15 @@ class SavedState(_Saveable):
     def load_own_variables(self, store: Any) -> None:
         """Restores the codec's state; a file without any leaves it as it is, at its beginning."""
         if len(store.keys()):
-            _load(self.variables, store, "gradient codec")
+            _load(self.variables, store, "gradient codec", restore)
 
 
-def _load(variables: Sequence[Any], store: Any, what: str) -> None:
+def _load(
+    variables: Sequence[Any],
+    store: Any,
+    what: str,
+    assign: Callable[[Any, Any], None] = keras.Variable.assign,
+) -> None:
     if len(store.keys()) != len(variables):
         warnings.warn(
             f"the state of {what} is not restored: the file holds {len(store.keys())} variables, "
@@ -59,4 +65,4 @@ def _load(variables: Sequence[Any], store: Any, what: str) -> None:
         )
         return
     for position, variable in enumerate(variables):
-        variable.assign(store[str(position)])
+        assign(variable, store[str(position)])
