@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tftrain import (  # noqa: F401
         app,
+        callbacks,
         data,
         distribute,
         errors,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "app",
+    "callbacks",
     "data",
     "distribute",
     "errors",

@@ -54,7 +54,8 @@ def compress_gradients(
 
     Example:
         >>> from tftrain.keras_api import keras
-        >>> compress_gradients(keras.optimizers.SGD(0.1), "int8", warmup_steps=100).name
+        >>> optimizer = compress_gradients(keras.optimizers.SGD(0.1), "int8", warmup_steps=100)
+        >>> type(optimizer).__name__
         'SGD'
     """
     from tftrain.optim import gradient_compression

@@ -29,7 +29,7 @@ def largest(magnitudes: Any, count: int) -> tuple[Any, Any]:
     """
     size = magnitudes.shape[0]
     sample = math.ceil(SAMPLE_OF_LARGEST * size / count)
-    if 4 * sample > size:
+    if 4 * sample > size or 2 * count > size:
         positions = tf.math.top_k(magnitudes, count, sorted=False).indices
         return positions, tf.ones([count])
     threshold = _threshold(magnitudes, sample, count)
