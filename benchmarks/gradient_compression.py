@@ -310,7 +310,8 @@ def draw(rates: dict[str, dict[str, dict[str, float]]], path: str) -> None:
     axes.set_xticks(range(len(rates)), [f"{rate} Mbit/s" for rate in rates])
     axes.set_ylabel("steps a second")
     axes.set_title("Two workers, a perceptron of a million parameters")
-    axes.legend(title="codec", ncols=3, fontsize=8)
+    figure.legend(title="codec", ncols=len(codecs), fontsize=8, loc="outside lower center")
+    axes.margins(y=0.1)
     figure.savefig(path, dpi=120)
 
 

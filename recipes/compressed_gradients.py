@@ -4,13 +4,15 @@
     tftrain launch --workers=2 -- python recipes/compressed_gradients.py --codec=topk:0.01
     python recipes/compressed_gradients.py --devices=2 --dataset=digits --epochs=30
 
-Time: TIME
-Expected: EXPECTED
+Time: about half a minute for the digits with --devices=2, two and a half for MNIST.
+Expected: about the same test accuracy twice. Measured with --devices=2, seed 0: MNIST 0.9765 whole,
+0.9749 with PowerSGD of rank 4 and 2.3% of the bytes; digits (30 epochs) 0.9583 and 0.9611, 8.8% of
+the bytes, as with two workers. The learning rate is the same for both.
 
 Workers run this same file and sum their gradients after every step; between machines that waiting
-can be most of the time. With one line more, `compress_gradients`, they exchange a fiftieth of the
-bytes. How much faster that is depends on the network: docs/how-to/compress-gradients.md. Workers
-on one machine, or its devices (`--devices`), have no slow network to gain from.
+can be most of the time. With one line more, `compress_gradients`, they exchange a small part of the
+bytes. How much faster that is depends on the network: docs/how-to/compress-gradients.md. Workers on
+one machine, or its devices (`--devices`), have no slow network to gain from.
 """
 
 import tftrain  # first: it makes TensorFlow the backend of Keras
