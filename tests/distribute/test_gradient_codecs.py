@@ -100,14 +100,14 @@ def test_levels_follow_one_another(mirrored):
     assert mirrored["levels"] == [whole, *(8 * count + rest for count in kept)]
 
 
-@pytest.mark.parametrize("name", ["int8", "topk:0.05", "powersgd:4"])
+@pytest.mark.parametrize("name", ["topk:0.05", "powersgd:4"])
 def test_a_checkpoint_keeps_what_replicas_owe_together(mirrored, name):
     seen = mirrored["resumed"][name]
     assert seen["largest"] > 0
     assert all(seen["restored"])
 
 
-@pytest.mark.parametrize("name", ["int8", "topk:0.05", "powersgd:4"])
+@pytest.mark.parametrize("name", ["topk:0.05", "powersgd:4"])
 def test_each_restored_replica_owes_an_equal_part(mirrored, name):
     assert all(mirrored["resumed"][name]["parts"])
 
@@ -116,9 +116,8 @@ def test_powersgd_goes_on_as_if_it_had_never_stopped(mirrored):
     assert mirrored["resumed"]["powersgd:4"]["apart"] < 1e-5
 
 
-@pytest.mark.parametrize("name", ["int8", "topk:0.05"])
-def test_others_go_on_nearly_as_if_they_had_never_stopped(mirrored, name):
-    assert 0 < mirrored["resumed"][name]["apart"] < 0.05
+def test_topk_goes_on_nearly_as_if_it_had_never_stopped(mirrored):
+    assert 0 < mirrored["resumed"]["topk:0.05"]["apart"] < 0.05
 
 
 @pytest.mark.parametrize("who", [0, 1])
@@ -135,10 +134,9 @@ def test_clipping_acts_on_the_sum(mirrored):
     assert mirrored["update norm"] == pytest.approx(0.1 * 0.01, rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("fp16", 1e-5), ("topk:0.5", 1e-2)])
-def test_accumulated_gradients_are_exchanged_by_the_codec(mirrored, name, tolerance):
-    seen = mirrored["accumulated"][name]
-    assert 0 < seen["apart"] < tolerance
+def test_accumulated_gradients_are_exchanged_by_the_codec(mirrored):
+    seen = mirrored["accumulated"]["fp16"]
+    assert 0 < seen["apart"] < 1e-5
     assert len(set(seen["digests"])) == 1
 
 

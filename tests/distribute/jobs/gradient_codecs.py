@@ -233,7 +233,7 @@ if kind == "mirrored":
     eager = trained("topk:0.05", run_eagerly=True)
     seen |= {
         "eager": eager,
-        "resumed": {name: resumed(name) for name in ("int8", "topk:0.05", "powersgd:4")},
+        "resumed": {name: resumed(name) for name in ("topk:0.05", "powersgd:4")},
         "in files": in_files(),
         "update norm": update_norm(),
         "overflowing": overflowing(),
@@ -243,9 +243,9 @@ if kind == "mirrored":
         "disagreeing": {str(feedback): disagreeing(feedback) for feedback in (True, False)},
         "levels": levels(),
     }
-    accumulations = {name: accumulated(name) for name in ("none", "fp16", "topk:0.5")}
+    accumulations = {name: accumulated(name) for name in ("none", "fp16")}
     exact = accumulations["none"].pop("weights")
-    for each in (accumulations["fp16"], accumulations["topk:0.5"]):
-        each["apart"] = float(np.abs(each.pop("weights") - exact).max())
+    compressed_ones = accumulations["fp16"]
+    compressed_ones["apart"] = float(np.abs(compressed_ones.pop("weights") - exact).max())
     seen["accumulated"] = accumulations
 (folder / f"{kind}-{index}.json").write_text(json.dumps(seen))
