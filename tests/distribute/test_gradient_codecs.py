@@ -73,7 +73,7 @@ def test_several_steps_a_call_change_nothing(request, who):
 
 
 def test_eager_steps_change_nothing(mirrored):
-    assert loss(mirrored["eager"]) == pytest.approx(loss(mirrored["trained"]["topk:0.05"]))
+    assert mirrored["eager"]["digests"] == mirrored["trained"]["topk:0.05"]["digests"]
 
 
 @pytest.mark.parametrize(
