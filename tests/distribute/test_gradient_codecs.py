@@ -152,6 +152,13 @@ def test_after_overflows_training_goes_on_alike_everywhere(mirrored):
     assert len(set(seen["digests"])) == 1
 
 
+@pytest.mark.parametrize("name", ["int8", "topk:0.05", "powersgd:4"])
+def test_a_nan_of_one_replica_reaches_all_in_its_own_variable_alone(mirrored, name):
+    seen = mirrored["poisoned"][name]
+    assert seen["finite"] == [[False, False], [True, True]]
+    assert seen["state"]
+
+
 def test_the_state_does_not_depend_on_the_loss_scale(mirrored):
     # Gradients are at most about 1; kept with the scale of thousands they would be far above.
     assert 0 < mirrored["overflowing"]["largest"] < 1

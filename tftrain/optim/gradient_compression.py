@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.errors import BadInput, StrategyError
+from tftrain.errors import BadInput
 from tftrain.keras_api import keras, tf
 from tftrain.optim.codecs.codec import BYTES_OF_FLOAT, Codec, Level, Shape
 from tftrain.optim.codecs.replica_state import ReplicaState
 from tftrain.optim.codecs.wires import Wires
 from tftrain.optim.saved_state import SavedState
+from tftrain.optim.summing_strategy import sums_gradients
 
 _FLAGS = -1  # the key, among gradients, of what tells replicas of infinities
 
@@ -35,7 +36,7 @@ def attach(optimizer: Any, codec: Codec, warmup_steps: int) -> None:
     if optimizer.built or hasattr(optimizer, "gradient_compression"):
         state = "built" if optimizer.built else "given a codec"
         raise BadInput(f"the optimizer {optimizer.name!r} is {state} already: make a new one")
-    _sums_gradients(tf.distribute.get_strategy())
+    sums_gradients(tf.distribute.get_strategy())
     compression = GradientCompression(optimizer, codec, warmup_steps)
     optimizer.gradient_compression = compression
     build = optimizer.build
@@ -73,7 +74,7 @@ class GradientCompression(SavedState):
             StrategyError: The replicas do not sum their gradients, or not through tftrain.
         """
         strategy = tf.distribute.get_strategy()
-        self.active = _sums_gradients(strategy) and strategy.num_replicas_in_sync > 1
+        self.active = sums_gradients(strategy) and strategy.num_replicas_in_sync > 1
         if not self.active:
             warnings.warn(
                 "a gradient codec changes nothing with one replica: there is nobody to exchange "
@@ -210,33 +211,6 @@ class GradientCompression(SavedState):
                 sums[index] += flag
         _assign_if(tf.logical_and(others_fit, _all_finite(list(sums.values()))), updates)
         return [sums[index] for index in grads]
-
-
-def _sums_gradients(strategy: Any) -> bool:
-    """Whether replicas sum their gradients where codecs are asked for.
-
-    Raises:
-        StrategyError: They do so elsewhere, or not at all.
-    """
-    if isinstance(strategy, tf.distribute.experimental.ParameterServerStrategy):
-        raise StrategyError(
-            "gradient codecs under parameter servers: workers send their gradients to servers "
-            "instead of summing them; expected strategy 'mirrored' or 'multiworker'"
-        )
-    synchronous = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
-    if strategy.num_replicas_in_sync == 1:
-        return isinstance(strategy, synchronous)
-    if not isinstance(strategy, synchronous):
-        raise StrategyError(
-            f"gradient codecs under {type(strategy).__name__}; expected strategy 'mirrored' or "
-            "'multiworker'"
-        )
-    if not getattr(keras.optimizers.Optimizer, "_tftrain_asks_for_codec", False):
-        raise StrategyError(
-            "gradient codecs need Keras as tftrain repairs it: make the strategy with "
-            "tftrain.distribute.strategy"
-        )
-    return True
 
 
 def _is_dense(grad: Any) -> bool:

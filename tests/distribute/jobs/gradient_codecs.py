@@ -214,6 +214,28 @@ def disagreeing(error_feedback):
     return float(variable.numpy()[1])
 
 
+def poisoned(codec):
+    """One replica has one NaN in the gradient of the first of two variables."""
+    optimizer = compressed(codec)
+    with strategy.scope():
+        variables = [keras.Variable(np.ones((64, 32), np.float32)) for _ in range(2)]
+        optimizer.build(variables)
+
+    @tf.function(autograph=False)
+    def step():
+        def on_replica():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            bad = tf.where(replica == 1, np.nan, 0.5) * tf.one_hot([0] * 64, 32)
+            optimizer.apply([bad, tf.ones((64, 32))], variables)
+
+        strategy.run(on_replica)
+
+    step()
+    finite = [[bool(np.isfinite(part).any()) for part in per_replica([v])] for v in variables]
+    state = optimizer.gradient_compression.variables
+    return {"finite": finite, "state": all(np.isfinite(each.numpy()).all() for each in state)}
+
+
 def levels():
     """A ramp of two levels behind the warm-up: bytes by step."""
     model = model_of(
@@ -242,6 +264,7 @@ if kind == "mirrored":
         "whole": [whole_with_momentum(nesterov) for nesterov in (False, True)],
         "disagreeing": {str(feedback): disagreeing(feedback) for feedback in (True, False)},
         "levels": levels(),
+        "poisoned": {name: poisoned(name) for name in ("int8", "topk:0.05", "powersgd:4")},
     }
     accumulations = {name: accumulated(name) for name in ("none", "fp16")}
     exact = accumulations["none"].pop("weights")
