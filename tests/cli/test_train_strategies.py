@@ -19,11 +19,12 @@ TRAIN = ["-m", "tftrain", *SETTINGS]
 LIMIT = 240  # seconds for a machine with much else to do
 FILES = ["checkpoints", "config.json", "metrics.jsonl", "model.keras", "report.html",
          "result.json", "saved_model"]  # fmt: skip
+APART = ("seconds", "gradient_bytes")  # what differs between one process and several replicas
 
 
 def history(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return {name: [line[name] for line in lines] for name in lines[0] if name != "seconds"}
+    return {name: [line[name] for line in lines] for name in lines[0] if name not in APART}
 
 
 def files(folder):
@@ -132,3 +133,16 @@ def test_other_algorithms_learn_as_well(tmp_path, alone, servers, flags):
     assert len(history(out)["loss"]) == 3
     assert result(out)["test_accuracy"] > result(alone)["test_accuracy"] - 0.1
     assert "WARNING" not in job.output
+
+
+def test_compressed_training_counts_its_bytes(tmp_path):
+    command = [sys.executable, "-m", "tftrain", "train", "--strategy=mirrored", "--devices=2"]
+    command += ["--gradient_codec=powersgd:4", "--gradient_codec_warmup=3", "--batch_size=100"]
+    subprocess.run(
+        [*command, "--epochs=2", f"--out={tmp_path}/run"],
+        check=True, capture_output=True, timeout=LIMIT,
+    )  # fmt: skip
+    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
+    first, second = (json.loads(line) for line in lines)
+    assert second["gradient_bytes"] < first["gradient_bytes"]
+    assert second["loss"] < first["loss"]

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cluster_processes import ask
 
+from tftrain import optim
 from tftrain.distribute import keras_bridge, parameter_server
 from tftrain.distribute.variable_placement import server_of
 from tftrain.errors import ServerLost, StrategyError
@@ -196,6 +197,7 @@ def refusals(strategy):
         "accumulation": {
             "optimizer": lambda: keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
         },
+        "codec": {"optimizer": lambda: optim.compress_gradients(keras.optimizers.SGD(), "int8")},
         "eager": {"run_eagerly": True},
         "jit": {"jit_compile": True},
     }.items():

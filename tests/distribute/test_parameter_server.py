@@ -119,6 +119,7 @@ def test_sparse_gradients_and_a_model_built_in_fit(job):
     ("setting", "word"),
     [
         ("accumulation", "gradient_accumulation_steps"),
+        ("codec", "gradient codecs under parameter servers"),
         ("eager", "run_eagerly"),
         ("jit", "jit_compile"),
     ],

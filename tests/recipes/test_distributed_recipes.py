@@ -45,11 +45,18 @@ def mirrored(tmp_path_factory):
     return (*run("tpu_mnist", folder, "--dataset=digits", "--strategy=mirrored"), folder)
 
 
+@pytest.fixture(scope="module")
+def compressed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compressed")
+    return (*run("compressed_gradients", folder, "--dataset=digits", "--devices=2"), folder)
+
+
 JOBS = {
     "alone": "multiworker_mnist",
     "two_workers": "multiworker_mnist",
     "parameter_server": "parameter_server_mnist",
     "mirrored": "tpu_mnist",
+    "compressed": "compressed_gradients",
 }
 
 
@@ -91,6 +98,13 @@ def test_the_servers_job_made_every_update(parameter_server):
 
 def test_only_the_chief_of_a_servers_job_goes_on(parameter_server):
     assert len(results(parameter_server[1])) == 1
+
+
+def test_compressed_gradients_are_told_from_whole_ones(compressed):
+    whole, small = results(compressed[1])
+    assert whole != small
+    share = float(re.search(r"powersgd:4 sent (\d+\.\d)% of the bytes", compressed[1])[1])
+    assert 5 < share < 100  # most of this one epoch is warm-up
 
 
 def test_tensorflows_reports_of_collectives_are_not_shown(two_workers):

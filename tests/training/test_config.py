@@ -46,6 +46,11 @@ def test_every_problem_is_reported_at_once():
         ({"optimizer": "adm"}, "did you mean 'adam'?"),
         ({"batch_size": 10**20}, "expected less than"),
         ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected float"),
+        ({"gradient_codec": "int9"}, "unknown gradient codec 'int9'; did you mean 'int8'?"),
+        ({"gradient_codec": "topk:2"}, "the fraction of top-k is 2.0"),
+        ({"gradient_codec": "int8", "strategy": "ps"}, "'int8' with strategy='ps'"),
+        ({"gradient_codec": "int8", "sync_every": 4}, "'int8' with sync_every=4"),
+        ({"gradient_codec_warmup": -1}, "gradient_codec_warmup is -1"),
     ],
 )
 def test_a_wrong_setting_is_named(setting, message):

@@ -4,6 +4,7 @@ Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothin
 """
 
 from tftrain.callbacks.checkpoint import Checkpoint, restore
+from tftrain.callbacks.gradient_bytes import GradientBytes
 from tftrain.callbacks.gradient_clipping import GradientClipping
 from tftrain.callbacks.gradient_statistics import GradientStatistics
 from tftrain.callbacks.learning_rate import LearningRateDecay
@@ -15,6 +16,7 @@ from tftrain.callbacks.weight_clipping import WeightClipping
 
 __all__ = [
     "Checkpoint",
+    "GradientBytes",
     "GradientClipping",
     "GradientStatistics",
     "LearningRateDecay",

@@ -169,6 +169,7 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
     shown = [
         *([callbacks.GradientClipping(config.clip)] if config.clip else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
+        callbacks.GradientBytes(),
         callbacks.MetricsLog(folder.metrics),
         callbacks.Checkpoint(folder.checkpoints),
     ]

@@ -1,4 +1,4 @@
-"""What moves the weights: optimizers, learning rates, clipping, penalties, averages.
+"""What moves the weights: optimizers, learning rates, clipping, penalties, averages, codecs.
 
 Example:
     >>> from tftrain import optim
@@ -7,9 +7,10 @@ Example:
     'selective_sgd...'
 """
 
-from tftrain.optim import averaging, regularization, schedules
+from tftrain.optim import averaging, codecs, regularization, schedules
 from tftrain.optim.clipping import Clipping
 from tftrain.optim.decayed_variables import takes_decay
+from tftrain.optim.gradient_codecs import check_codec, compress_gradients, gradient_bytes
 from tftrain.optim.lengths import Length
 from tftrain.optim.optimizers import check_name, default_rate, names, optimizer, problems
 from tftrain.optim.rates import check_rate, scaled_rate
@@ -20,9 +21,13 @@ __all__ = [
     "Clipping",
     "Length",
     "averaging",
+    "check_codec",
     "check_name",
     "check_rate",
+    "codecs",
+    "compress_gradients",
     "default_rate",
+    "gradient_bytes",
     "names",
     "optimizer",
     "problems",

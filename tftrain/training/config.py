@@ -54,6 +54,8 @@ class TrainConfig:
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
+    gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)
+    gradient_codec_warmup: int = _setting(0, "steps before the codec begins", int)
 
 
 def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:

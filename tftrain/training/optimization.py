@@ -29,6 +29,8 @@ def problems(config: TrainConfig) -> Iterator[str]:
     yield from _refusal(_check_warmup, config)
     if config.clip is not None:
         yield from _refusal(optim.Clipping.parse, config.clip)
+    yield from _refusal(optim.check_codec, config.gradient_codec)
+    yield from _codec_problems(config)
     if config.model in models.names():
         yield from _refusal(models.check_dropout, config.model, config.dropout)
 
@@ -51,13 +53,16 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
         BadInput: The warm-up is as long as the training or longer.
     """
     options: dict[str, Any] = {"momentum": config.momentum} if config.momentum is not None else {}
-    return optim.optimizer(
+    made = optim.optimizer(
         config.optimizer,
         _rate(config, steps_per_epoch),
         weight_decay=config.weight_decay,
         accumulate=config.accumulate,
         ema=config.ema,
         **options,
+    )
+    return optim.compress_gradients(
+        made, config.gradient_codec, warmup_steps=config.gradient_codec_warmup
     )
 
 
@@ -112,6 +117,23 @@ def _check_warmup(config: TrainConfig) -> None:
         raise BadInput(
             f"the warm-up of {length} is as long as the training of {config.epochs} epochs, or "
             "longer: give a shorter one"
+        )
+
+
+def _codec_problems(config: TrainConfig) -> Iterator[str]:
+    if config.gradient_codec_warmup < 0:
+        yield f"gradient_codec_warmup is {config.gradient_codec_warmup}; expected 0 or more"
+    if config.gradient_codec == "none":
+        return
+    reasons = {
+        "strategy='ps'": config.strategy == "ps",
+        "strategy='tpu'": config.strategy == "tpu",
+        f"sync_every={config.sync_every}": config.sync_every is not None,
+    }
+    for setting in (setting for setting, holds in reasons.items() if holds):
+        yield (
+            f"gradient_codec={config.gradient_codec!r} with {setting}: replicas do not sum their "
+            "gradients there; expected strategy 'mirrored' or 'multiworker'"
         )
 
 

@@ -40,10 +40,21 @@ def arrays(
 
 def variables(strategy: Any, targets: Sequence[Any]) -> None:
     """Assigns the chief's values to the Keras variables of every worker."""
-    values = [tf.convert_to_tensor(variable._value) for variable in targets]
+    values = [_own_value(variable._value, strategy) for variable in targets]
     shared = worker_sums.of_chief(strategy, [_summable(value) for value in values])
     for variable, value, total in zip(targets, values, shared, strict=True):
         variable.assign(tf.cast(total, value.dtype))
+
+
+def _own_value(value: Any, strategy: Any) -> Any:
+    """What this worker has restored, without asking the others.
+
+    Of a sum over replicas the restored parts are equal, so this worker's first tells the whole.
+    """
+    if getattr(value, "aggregation", None) == tf.VariableAggregation.SUM:
+        part = strategy.experimental_local_results(value)[0]
+        return tf.convert_to_tensor(part) * strategy.num_replicas_in_sync
+    return tf.convert_to_tensor(value)
 
 
 def _summable(value: Any) -> Any:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tftrain.distribute.keras_bridge import row_share
+from tftrain.distribute.keras_bridge.equal_gather import gather_equal
 from tftrain.distribute.keras_bridge.replication import replica_context
 from tftrain.keras_api import keras, tf
 
@@ -33,7 +34,7 @@ def install() -> None:
         if replica_context() is None:
             single_apply(self, grads, variables)
             return
-        grads = sum_gradients(self, grads)
+        grads = sum_gradients(self, grads, variables)
         with gradients_summed(self):
             apply_summed_gradients(self, grads, variables)
 
@@ -42,14 +43,31 @@ def install() -> None:
 
     optimizer._backend_apply_gradients = _backend_apply_gradients
     optimizer._all_reduce_sum_gradients = _all_reduce_sum_gradients
+    optimizer._tftrain_asks_for_codec = True  # tftrain.optim.compress_gradients counts on it
 
 
-def sum_gradients(optimizer: Any, grads: Sequence[Any]) -> list[Any]:
-    """Sums a replica's gradients over all replicas, unless that was done; keeps None in place."""
+def sum_gradients(
+    optimizer: Any, grads: Sequence[Any], variables: Sequence[Any], scale: Any = None
+) -> list[Any]:
+    """Sums a replica's gradients over all replicas, unless that was done; keeps None in place.
+
+    An optimizer with a `gradient_compression` that is active does so in its own way.
+
+    Args:
+        optimizer: Whose gradients they are.
+        grads: Tensors, IndexedSlices or None.
+        variables: Theirs.
+        scale: What the loss was multiplied by, if it was.
+    """
     if _are_summed(optimizer):
         return list(grads)
     present = _without_empty_replica([grad for grad in grads if grad is not None])
-    summed = iter(tf.distribute.get_replica_context().all_reduce("SUM", present))
+    compression = getattr(optimizer, "gradient_compression", None)
+    if compression is not None and compression.active:
+        known = [v for v, grad in zip(variables, grads, strict=True) if grad is not None]
+        summed = iter(compression.sum(present, known, gather_equal, scale))
+    else:
+        summed = iter(tf.distribute.get_replica_context().all_reduce("SUM", present))
     return [None if grad is None else next(summed) for grad in grads]
 
 

@@ -24,8 +24,12 @@ def install() -> None:
         if replica_context() is None:
             single(self, grads, trainable_variables)
             return
-        grads = sum_gradients(self.inner_optimizer, grads)
-        with gradients_summed(self.inner_optimizer):
+        inner = self.inner_optimizer
+        variables = trainable_variables
+        if variables is None:
+            variables = inner._trainable_variables
+        grads = sum_gradients(inner, grads, variables, scale=self.dynamic_scale)
+        with gradients_summed(inner):
             single(self, grads, trainable_variables)
 
     optimizer._tf_apply = _tf_apply
