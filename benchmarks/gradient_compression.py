@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -333,8 +332,7 @@ def compare() -> None:
         draw(document["speed"], PLOT.value)
     names = ("rounds", "seeds", "epochs", "batch", "warmup", "quick")
     document |= {name: flags.FLAGS[name].value for name in names}
-    document |= {"versions": {"python": platform.python_version(), **versions}}
-    print(json.dumps({**document, "targets": TARGETS, "hardware": hardware()}))
+    print(json.dumps({**document, "targets": TARGETS, **surroundings.describe(PACKAGES)}))
 
 
 def main(_: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the figures of a benchmark depend on besides the program: versions and hardware."""
+"""What the figures of a benchmark depend on besides the program: versions, hardware, load."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def describe(packages: Iterable[str]) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "system": platform.platform(),
+            "load": os.getloadavg()[0],
         },
     }
 
