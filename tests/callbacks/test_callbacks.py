@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tftrain.callbacks import Checkpoint, MetricsLog, Progress, restore
+from tftrain.callbacks import Checkpoint, GradientBytes, MetricsLog, Progress, restore
 from tftrain.errors import RunFolderError
 from tftrain.keras_api import keras
 
@@ -133,3 +133,7 @@ def test_a_loss_that_is_no_number_is_null(tmp_path):
 
 def test_nothing_to_restore_is_epoch_zero(tmp_path):
     assert restore(compiled_model(), tmp_path / "none") == 0
+
+
+def test_one_replica_sends_no_gradients_to_count():
+    assert "gradient_bytes" not in fit(compiled_model(), GradientBytes()).history
