@@ -23,8 +23,8 @@ class WeightClipping(keras.callbacks.Callback):
         CallbackError: When training begins: a kernel has a constraint already.
 
     Example:
-        >>> WeightClipping(value=(-0.01, 0.01)).constraint([[0.5, -0.002]]).numpy().tolist()
-        [[0.01..., -0.002...]]
+        >>> WeightClipping(value=(-0.5, 0.5)).constraint([[0.75, -0.25]]).numpy().tolist()
+        [[0.5, -0.25]]
     """
 
     def __init__(
