@@ -1,7 +1,8 @@
 """Target: reading a record set with its checks takes less than 10% longer than TensorFlow's plain
-TFRecordDataset takes over the same files, with the same parsing.
+TFRecordDataset takes over the same files, with the same parsing. Results:
+docs/how-to/keep-training-data.md.
 
-    python benchmarks/record_reading.py            # about four minutes on two cores
+    python benchmarks/record_reading.py            # about six minutes on two cores
     python benchmarks/record_reading.py --quick    # half a minute; its figures mean nothing
 
 For each compression a set of random pictures is written; half of each picture is black, so that it
@@ -44,7 +45,7 @@ TARGET_OVERHEAD = 0.10
 BATCH = 256
 
 SIDE = flags.DEFINE_integer("side", 32, "pictures are side x side x 3", lower_bound=1)
-EXAMPLES = flags.DEFINE_integer("examples", 40_000, "in the set", lower_bound=100)
+EXAMPLES = flags.DEFINE_integer("examples", 160_000, "in the set", lower_bound=100)
 SHARDS = flags.DEFINE_integer("shards", 8, "files", lower_bound=1)
 ROUNDS = flags.DEFINE_integer("rounds", 7, "readings by each program", lower_bound=1)
 ONLY = flags.DEFINE_multi_enum("only", [*COMPRESSIONS], [*COMPRESSIONS], "compressions to measure")

@@ -27,7 +27,7 @@ from tftrain.keras_api import tf
 
 ON_ERROR = ("stop", "skip")
 _LARGEST_CHUNK = 1024
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 4 << 20
 _FOUND = "record set: "
 _log = logging.getLogger("tftrain.data.records")
 
@@ -147,7 +147,7 @@ class ShardReader:
         return tf.data.Dataset.from_tensors(0).filter(tell).flat_map(lambda _: told)
 
     def _of_file(self, index: tf.Tensor) -> tf.data.Dataset:
-        """The shard's index, the number of a chunk, and the chunk.
+        """The shard (index, chunk size, records), the records before a chunk, and the chunk.
 
         No functions of tf.data in here: making them ready costs milliseconds a shard.
         """
@@ -155,17 +155,18 @@ class ShardReader:
         path.set_shape([])
         size = tf.constant(self._sizes, tf.int64)[index]
         expected = tf.constant([shard.examples for shard in self._shards], tf.int64)[index]
-        numbers = tf.data.Dataset.range(-(-expected // size))
         records = tf.data.TFRecordDataset(path, COMPRESSIONS[self._compression])
         end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
         chunks = records.batch(size).ignore_errors().concatenate(end)
-        return tf.data.Dataset.zip((tf.data.Dataset.from_tensors(index).repeat(), numbers, chunks))
+        # What the check needs comes along: looking it up for every chunk costs more than the check.
+        shard = tf.data.Dataset.from_tensors((index, size, expected)).repeat()
+        return tf.data.Dataset.zip((shard, tf.data.Dataset.range(0, expected, size), chunks))
 
     def _checked(
         self,
         wrong: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor],
-        index: tf.Tensor,
-        number: tf.Tensor,
+        shard: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        before: tf.Tensor,
         chunk: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The chunk and its records' numbers, if its size follows from the manifest.
@@ -173,9 +174,7 @@ class ShardReader:
         The last one is never full, so a record too many shows in it; where a file ends early, an
         empty chunk comes before its time.
         """
-        size = tf.constant(self._sizes, tf.int64)[index]
-        expected = tf.constant([shard.examples for shard in self._shards], tf.int64)[index]
-        before = number * size
+        index, size, expected = shard
         room = tf.minimum(size, expected - before)
         sound = tf.cond(
             tf.size(chunk, tf.int64) == room,
