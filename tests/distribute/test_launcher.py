@@ -196,6 +196,12 @@ def test_the_launcher_does_not_load_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_free_ports_are_none_that_outgoing_connections_take():
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first, last = map(int, file.read().split())
+    assert not {*launcher.free_ports(50)} & {*range(first, last + 1)}
+
+
 def test_free_ports_differ():
     ports = launcher.free_ports(50)
     assert len(set(ports)) == 50

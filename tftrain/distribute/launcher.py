@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import random
 import socket
 import sys
 import uuid
@@ -22,6 +23,11 @@ from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.processes import Group
 from tftrain.distribute.restarts import JOB_VARIABLE, RESTART_VARIABLE
 from tftrain.errors import LaunchError
+
+
+# Below those that Linux gives to outgoing connections, one of which could take a port between the
+# moment it is found free and the moment the task listens on it.
+_PORTS = range(10_000, 32_768)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,13 +143,20 @@ def local_clusters(workers: int, ps: int = 0) -> list[Cluster]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on; all are held until all are known, so they differ."""
+    """Ports that nothing listens on; all are held until all are known, so they differ.
+
+    Raises:
+        LaunchError: There are not so many.
+    """
+    ports: list[int] = []
     with contextlib.ExitStack() as stack:
-        holders = [
-            stack.enter_context(socket.create_server(("", 0), reuse_port=False))
-            for _ in range(count)
-        ]
-        return [holder.getsockname()[1] for holder in holders]
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            if len(ports) == count:
+                return ports
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server(("", port), reuse_port=False))
+                ports.append(port)
+    raise LaunchError(f"{count} free ports were needed, and {len(ports)} of {_PORTS} are free")
 
 
 def _tell(text: str) -> None:
