@@ -22,7 +22,7 @@ mine.mkdir()
 seen = {}
 
 keras.utils.set_random_seed(index)  # must neither start the runtime nor make workers differ
-strategy = tftrain.distribute.strategy("auto", peer_timeout=5)
+strategy = tftrain.distribute.strategy("auto", peer_timeout=15)
 seen["strategy"] = type(strategy).__name__
 seen["replicas"] = strategy.num_replicas_in_sync
 seen["same_again"] = strategy is tftrain.distribute.strategy("auto")
