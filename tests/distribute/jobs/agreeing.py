@@ -6,6 +6,7 @@ Each worker writes what it saw to FOLDER/worker-N.json.
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ mine.mkdir()
 seen = {}
 
 keras.utils.set_random_seed(index)  # must neither start the runtime nor make workers differ
-strategy = tftrain.distribute.strategy("auto", peer_timeout=15)
+strategy = tftrain.distribute.strategy("auto", peer_timeout=5)
 seen["strategy"] = type(strategy).__name__
 seen["replicas"] = strategy.num_replicas_in_sync
 seen["same_again"] = strategy is tftrain.distribute.strategy("auto")
@@ -100,6 +101,8 @@ def step():
 step()
 (folder / f"worker-{index}.json").write_text(json.dumps(seen))
 if index == 1:
+    while not (folder / "worker-0.json").exists():  # a dead worker serves no part of the sum
+        time.sleep(0.01)
     os.kill(os.getpid(), 9)
 try:
     with lost_peer.naming_lost_peers():
