@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         report,
         training,
     )
+    from tftrain.training.fitting import fit
 
 __version__ = "0.1.0"
 
@@ -51,7 +52,7 @@ _SUBPACKAGES = (
     "training",
 )
 
-__all__ = ["__version__", *_SUBPACKAGES]
+__all__ = ["__version__", "fit", *_SUBPACKAGES]
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -59,6 +60,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 def __getattr__(name: str) -> Any:
     if name in _SUBPACKAGES:
         return importlib.import_module(f"tftrain.{name}")
+    if name == "fit":
+        return importlib.import_module("tftrain.training.fitting").fit
     raise AttributeError(f"module 'tftrain' has no attribute {name!r}")
 
 

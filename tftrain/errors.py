@@ -175,6 +175,10 @@ class CallbackError(BadInput):
     """A callback cannot be used with this optimizer or strategy, or would have no effect."""
 
 
+class EngineError(BadInput):
+    """The engine asked for cannot run this `fit`."""
+
+
 class NotFiniteGradient(TftrainError):
     """A gradient holds NaN or an infinite number.
 

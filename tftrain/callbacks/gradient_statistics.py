@@ -36,6 +36,11 @@ class GradientStatistics(GradientCallback):
         self.stop = stop
         self.per_variable = per_variable
 
+    @property
+    def needs_every_batch(self) -> bool:
+        """Stopping at once needs a look after every batch."""
+        return self.stop
+
     def make_state(self, variables: Sequence[Any]) -> None:
         """Sums of norms, the largest, the updates, and the step at which each went wrong."""
         self._paths = [variable.path for variable in variables]

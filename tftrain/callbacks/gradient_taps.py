@@ -67,6 +67,8 @@ class GradientTaps:
 class GradientCallback(keras.callbacks.Callback):
     """A callback that taps the gradient; the base of those that clip and measure it."""
 
+    needs_every_batch = False
+
     def __init__(self) -> None:
         super().__init__()
         self._traced = False

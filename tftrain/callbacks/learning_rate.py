@@ -53,6 +53,11 @@ class LearningRateDecay(keras.callbacks.Callback):
         """
         return PlateauDecay(monitor, factor=factor, patience=patience, **options)
 
+    @property
+    def needs_every_batch(self) -> bool:
+        """Whether the rate changes from step to step."""
+        return self._per == "step"
+
     def rate(self, count: int) -> float:
         """The learning rate after `count` steps or epochs.
 

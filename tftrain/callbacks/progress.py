@@ -18,6 +18,8 @@ class Progress(keras.callbacks.Callback):
         first_epoch: The epoch the training begins with.
     """
 
+    needs_every_batch = False
+
     def __init__(self, examples_per_epoch: int, batch_size: int, first_epoch: int = 0) -> None:
         super().__init__()
         self._examples = examples_per_epoch

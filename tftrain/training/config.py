@@ -13,7 +13,7 @@ import yaml
 
 from tftrain import augment, data, distribute, models, optim
 from tftrain.errors import BadInput, ConfigError, suggestion
-from tftrain.training import optimization
+from tftrain.training import engines, optimization
 
 _LARGEST = 2**31
 RECORDED = "environment"  # config.json's section that describes the run and sets nothing
@@ -54,6 +54,7 @@ class TrainConfig:
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
+    engine: str = _setting("auto", "|".join(engines.NAMES), str)
     gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)
     gradient_codec_warmup: int = _setting(0, "steps before the codec begins", int)
 
@@ -154,6 +155,7 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         (data.check_name, config.dataset),
         (optim.check_name, config.optimizer),
         (augment.check_names, config.augment),
+        (engines.check_name, config.engine),
     ):
         if name is None:
             continue

@@ -13,7 +13,7 @@ import numpy as np
 from tftrain import augment, data, distribute, models
 from tftrain.atomic import replace_file
 from tftrain.keras_api import keras, tf
-from tftrain.training import optimization
+from tftrain.training import engines, optimization
 from tftrain.training.config import TrainConfig
 from tftrain.training.run_folder import RunFolder
 
@@ -42,6 +42,35 @@ class Experiment:
             repeat=True,
             first_epoch=first_epoch,
         )
+
+    def fit_arguments(self, first_epoch: int = 0) -> dict[str, Any]:
+        """What `tftrain.fit` is to be called with, but for callbacks."""
+        config, validation = self.config, self.splits.validation
+        return {
+            **(self._arrays() or self._batches(first_epoch)),
+            "validation_data": validation and self.pair(validation),
+            "validation_batch_size": config.batch_size,
+            "initial_epoch": first_epoch,
+            "epochs": config.epochs,
+            "verbose": 0,
+        }
+
+    def _arrays(self) -> dict[str, Any] | None:
+        """Arrays in the order that the pipeline gives them, for engines that want them whole."""
+        train, strategy = self.splits.train, self.model._distribute_strategy
+        if self.augmentation or strategy is not None or not isinstance(train, data.Examples):
+            return None
+        size, seed = self.config.batch_size, self.config.seed
+        return {"x": train.x, "y": train.y, "batch_size": size, "seed": seed}
+
+    def _batches(self, first_epoch: int) -> dict[str, Any]:
+        steps = data.steps_per_epoch(self.splits.train, self.config.batch_size)
+        batches = self.batches(first_epoch)
+        return {"x": batches, "steps_per_epoch": steps, "shuffle": False}  # they are shuffled
+
+    def pair(self, examples: data.Examples) -> tuple[np.ndarray, np.ndarray]:
+        """Images and what the loss compares predictions of them with."""
+        return examples.x, self.targets(examples.y)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Labels `[N]` as the loss takes them: `[N, K]` where augmentation mixes them."""
@@ -85,7 +114,7 @@ def prepare(
             loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-    return Experiment(config, splits, model)
+    return _with_engine(Experiment(config, splits, model))
 
 
 def run(
@@ -124,20 +153,27 @@ def run(
     return result
 
 
+def _with_engine(experiment: Experiment) -> Experiment:
+    """The experiment with the engine named, so that the settings record what was used."""
+    from tftrain.training import fitting  # imports Keras, which --help must not wait for
+
+    config = experiment.config
+    if config.engine != engines.AUTO:
+        return experiment
+    engine = fitting.choose(experiment.model, **experiment.fit_arguments())
+    return dataclasses.replace(experiment, config=dataclasses.replace(config, engine=engine))
+
+
 def _fit(
     experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback], first_epoch: int
 ) -> None:
-    config, splits = experiment.config, experiment.splits
-    experiment.model.fit(
-        experiment.batches(first_epoch),
-        steps_per_epoch=data.steps_per_epoch(splits.train, config.batch_size),
-        validation_data=splits.validation and _pair(experiment, splits.validation),
-        validation_batch_size=config.batch_size,
-        initial_epoch=first_epoch,
-        epochs=config.epochs,
+    from tftrain.training import fitting  # as above
+
+    fitting.fit(
+        experiment.model,
+        **experiment.fit_arguments(first_epoch),
         callbacks=list(callbacks),
-        shuffle=False,  # the batches are shuffled already
-        verbose=0,
+        engine=experiment.config.engine,
     )
 
 
@@ -147,14 +183,10 @@ def _augmentation(config: TrainConfig, classes: int) -> augment.Composition | No
     return augment.by_name(config.augment, classes=classes, dtype="float32")
 
 
-def _pair(experiment: Experiment, examples: data.Examples) -> tuple[np.ndarray, np.ndarray]:
-    return examples.x, experiment.targets(examples.y)
-
-
 def _result(experiment: Experiment, folder: RunFolder) -> dict[str, Any]:
     config, splits = experiment.config, experiment.splits
     tested = experiment.model.evaluate(
-        *_pair(experiment, splits.test), batch_size=config.batch_size, verbose=0, return_dict=True
+        *experiment.pair(splits.test), batch_size=config.batch_size, verbose=0, return_dict=True
     )
     seconds = sum(line["seconds"] for line in folder.read_metrics())
     return {
@@ -165,5 +197,5 @@ def _result(experiment: Experiment, folder: RunFolder) -> dict[str, Any]:
         "examples_per_second": round(config.epochs * len(splits.train) / seconds, 1),
         "epochs": config.epochs,
         "parameters": experiment.model.count_params(),
-        "engine": "keras",
+        "engine": config.engine,
     }

@@ -46,12 +46,14 @@ def _repairs() -> list:
         model_scope,
         preflight_in_fit,
         step_functions,
+        stepped_data,
         symbolic_build,
     )
 
     return [
         symbolic_build,
         epoch_iterator,
+        stepped_data,
         loss_scaling,
         gradient_aggregation,
         loss_scale_optimizer,

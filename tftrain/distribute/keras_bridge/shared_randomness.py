@@ -63,17 +63,22 @@ class EpochShuffles:
         """Makes the next pass over the data another order."""
         self._seed.assign_add([0, 1])
 
+    def set_epoch(self, epoch: int) -> None:
+        """Makes the next pass over the data that of an epoch."""
+        self._seed[1].assign(epoch)
+
     @contextlib.contextmanager
     def in_place_of_unseeded(self) -> Iterator[None]:
         """Within the block, `tf.random.shuffle` follows the seed of the epoch it runs in."""
         unseeded = tf.random.shuffle
-        tf.random.shuffle = self._shuffle
+        tf.random.shuffle = self.shuffled
         try:
             yield
         finally:
             tf.random.shuffle = unseeded
 
-    def _shuffle(self, value: Any, seed: Any = None, name: Any = None) -> Any:
+    def shuffled(self, value: Any, seed: Any = None, name: Any = None) -> Any:
+        """The tensor's rows in the order of the epoch; in place of `tf.random.shuffle`."""
         return tf.random.experimental.stateless_shuffle(value, seed=self._seed)
 
 

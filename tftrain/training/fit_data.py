@@ -1,0 +1,104 @@
+"""The data of a `fit`, in the form that each engine takes."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+from keras.src.trainers.data_adapters import array_data_adapter, get_data_adapter
+
+from tftrain.keras_api import keras, tf
+from tftrain.training.array_chunks import ArrayChunks
+from tftrain.training.dataset_chunks import DatasetChunks
+from tftrain.training.fused_data import FusedData
+from tftrain.training.multi_steps import enumerate_several
+from tftrain.training.seeded_arrays import SeededArrays
+
+_CHUNK_BYTES = 32 << 20
+_MOST_STEPS = 256
+_SEVERAL = 32
+_ROWS = 128  # taken for the batch size of a dataset that does not tell
+
+
+class FitData:
+    """Data for training or for validation.
+
+    Args:
+        arrays: (x, y, sample_weight) as `fit` takes them.
+        batch_size: Rows of a batch of arrays.
+        steps: `steps_per_epoch` or `validation_steps`.
+        shuffle: As `fit` takes it.
+        class_weight: As `fit` takes it.
+        seed: Of the order of arrays.
+    """
+
+    def __init__(
+        self,
+        arrays: tuple[Any, Any, Any],
+        *,
+        batch_size: int | None,
+        steps: int | None,
+        shuffle: bool | str = False,
+        class_weight: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        self._steps = steps
+        options = {"batch_size": batch_size, "class_weight": class_weight}
+        if array_data_adapter.can_convert_arrays(arrays) and shuffle != "batch":
+            self.adapter = SeededArrays(
+                arrays, shuffle=bool(shuffle), seed=seed, steps=steps, **options
+            )
+        else:
+            x, y, sample_weight = arrays
+            self.adapter = get_data_adapter(
+                x, y, sample_weight, steps_per_epoch=steps, shuffle=shuffle, **options
+            )
+
+    @functools.cached_property
+    def chunks(self) -> ArrayChunks | DatasetChunks:
+        """Where chunks come from.
+
+        Raises:
+            TypeError: It cannot be had in chunks.
+        """
+        if isinstance(self.adapter, SeededArrays):
+            return ArrayChunks(self.adapter, self.adapter.batch_size)
+        dataset = getattr(self.adapter, "_dataset", None)
+        if not isinstance(dataset, tf.data.Dataset):
+            kind = type(self.adapter).__name__.removesuffix("Adapter")
+            raise TypeError(f"the data are read by Keras's {kind}, batch by batch")
+        return DatasetChunks(dataset)
+
+    @property
+    def batches(self) -> int | None:
+        """Batches in an epoch; None if that is not known."""
+        return self._steps or self.adapter.num_batches
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Says which epoch the next pass over arrays is."""
+        if isinstance(self.adapter, SeededArrays):
+            self.adapter.begin_epoch(epoch)
+
+    def several_at_a_time(self) -> Any:
+        """For `multi_step`: Keras's adapter, and how many steps to take at a time."""
+        steps = _SEVERAL
+        if self._steps:  # with steps_per_epoch only a divisor ends where the epoch does
+            steps = max(n for n in range(1, _SEVERAL + 1) if self._steps % n == 0)
+        elif self.batches:
+            steps = min(steps, self.batches)
+        self.adapter.enumerate_steps = functools.partial(enumerate_several, steps)
+        return self.adapter, steps
+
+    def fused(self, most: int | None) -> FusedData:
+        """For the fused engines: chunks of up to `most` batches, or of what memory is good for."""
+        return FusedData(self.chunks, most or self._capacity())
+
+    def _capacity(self) -> int:
+        specs = keras.tree.flatten(self.chunks.spec)
+        size = sum(math.prod(n or _ROWS for n in spec.shape) * spec.dtype.size for spec in specs)
+        most = max(1, min(_MOST_STEPS, _CHUNK_BYTES // max(1, size)))
+        if self.batches is None:
+            return most
+        chunks = math.ceil(self.batches / most)
+        return math.ceil(self.batches / chunks)

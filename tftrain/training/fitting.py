@@ -1,0 +1,295 @@
+"""`tftrain.fit`: `model.fit`, run by the fastest engine that gives the same results."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
+
+from tftrain import data
+from tftrain.distribute import keras_bridge
+from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
+from tftrain.errors import EngineError
+from tftrain.keras_api import keras
+from tftrain.training import engine_choice, engine_memory, engines
+from tftrain.training.batch_callbacks import needing_every_batch
+from tftrain.training.engine_choice import first_line
+from tftrain.training.engines import AUTO, FUSED, FUSED_XLA, KERAS, MULTI_STEP
+from tftrain.training.fit_data import FitData
+from tftrain.training.fused_data import FusedData
+from tftrain.training.fused_steps import FusedSteps
+from tftrain.training.multi_steps import MultiSteps
+
+_READ_BY_DATA = (
+    *("x", "y", "sample_weight", "class_weight", "batch_size", "shuffle"),
+    *("validation_data", "validation_split", "validation_batch_size"),
+)
+
+
+def fit(
+    model: keras.Model,
+    *args: Any,
+    engine: str = engines.AUTO,
+    seed: int | None = None,
+    validation: Any = None,
+    **options: Any,
+) -> keras.callbacks.History:
+    """Trains a model as `model.fit` does: same arguments, callbacks, History and results.
+
+    Every engine takes the model's own steps on the same batches in the same order. Per-epoch
+    losses, metrics and final weights agree to rounding; with XLA dropout and other random layers
+    draw other numbers, as valid and as reproducible. Arrays are shuffled by a permutation of
+    their own in every epoch, which follows from the seed and the epoch. See docs/speed.md.
+
+    Args:
+        model: A compiled Keras model.
+        *args: x, y and what follows, as `model.fit` takes them; x may also be `data.Examples`.
+        engine: `keras`: Keras's own loop. `multi_step`: several steps an execution, under any
+            strategy with replicas too. `fused_epoch`: data on the device and many steps in one
+            compiled loop; as many between two calls of callbacks as memory is good for, or, if a
+            callback acts on batches, as many as the model was compiled for. `fused_epoch_xla`:
+            that loop compiled by XLA. `auto`: measures, on a copy of the state, and remembers.
+        seed: Of the order of arrays; None draws one from NumPy's global generator, which
+            `keras.utils.set_random_seed` seeds.
+        validation: `data.Examples` or what `validation_data` takes; another name for it.
+        **options: The other arguments of `model.fit`.
+
+    Returns:
+        The History; its attribute `engine` is the name of the engine that ran.
+
+    Raises:
+        UnknownName: There is no such engine.
+        EngineError: An engine was asked for that cannot run this.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x = np.ones((8, 2), "float32")
+        >>> fit(model, x, x[:, :1], epochs=2, verbose=0, engine="fused_epoch").engine
+        'fused_epoch'
+    """
+    engines.check_name(engine)
+    return _fit_of(model, args, options, seed, validation).run(engine)
+
+
+def choose(
+    model: keras.Model,
+    *args: Any,
+    seed: int | None = None,
+    validation: Any = None,
+    **options: Any,
+) -> str:
+    """The engine that `fit` with the same arguments and `engine="auto"` would run.
+
+    What was compiled to find out stays with the model, for a `fit` with that engine.
+
+    Args:
+        model: See `fit`; likewise the others.
+        *args: x, y and what follows.
+        seed: Of the order of arrays.
+        validation: Validation data.
+        **options: The other arguments of `model.fit`.
+    """
+    return _fit_of(model, args, options, seed, validation).choose()
+
+
+def _fit_of(
+    model: Any, args: tuple[Any, ...], options: dict[str, Any], seed: int | None, validation: Any
+) -> _Fit:
+    keras_bridge.install()
+    if validation is not None:
+        options = {**options, "validation_data": validation}
+    return _Fit(model, _arguments(args, options), seed)
+
+
+def _arguments(args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """All of `model.fit`'s arguments by name."""
+    bound = inspect.signature(keras.Model.fit).bind(None, *args, **options)
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    del arguments["self"]
+    if isinstance(arguments["x"], data.Examples):
+        arguments["x"], arguments["y"] = arguments["x"].x, arguments["x"].y
+    if isinstance(arguments["validation_data"], data.Examples):
+        examples = arguments["validation_data"]
+        arguments["validation_data"] = (examples.x, examples.y)
+    return arguments
+
+
+class _Fit:
+    """One call of `fit`."""
+
+    def __init__(self, model: Any, arguments: dict[str, Any], seed: int | None) -> None:
+        self._model, self._arguments = model, arguments
+        self._acting = needing_every_batch(arguments["callbacks"])
+        self._train, self._validation = _data_of(arguments, seed)
+        self._made: dict[str, FusedSteps] = {}
+
+    def run(self, engine: str) -> keras.callbacks.History:
+        """Trains by the engine of this name."""
+        if engine == AUTO:
+            engine = self.choose()
+        elif found := self._obstacle(engine):
+            raise EngineError(
+                f"engine {engine!r} cannot run this: {found}; use engine='auto' or 'keras'"
+            )
+        history = self._with_functions(engine)
+        history.engine = engine
+        return history
+
+    def choose(self) -> str:
+        """The engine that `auto` stands for, said in a line on stderr."""
+        engine, reason = self._choose()
+        _say_once(self._model, f"engine {engine} ({reason})")
+        if engine in self._made:
+            self._model.train_function = self._made[engine]
+        return engine
+
+    def _obstacle(self, engine: str) -> str | None:
+        return engines.obstacle(engine, self._model, self._train, self._acting)
+
+    def _choose(self) -> tuple[str, str]:
+        found = self._obstacle(FUSED)
+        if not found:
+            return self._measure()
+        if not self._obstacle(MULTI_STEP):
+            return MULTI_STEP, found
+        return KERAS, found
+
+    def _measure(self) -> tuple[str, str]:
+        data = self._fused(self._train)
+        try:
+            self._build()
+            key = engine_memory.key(self._model, data.chunks.spec, data.capacity)
+            sample = functools.partial(data.chunks.sample, data.capacity)
+            names = (FUSED,) if self._obstacle(FUSED_XLA) else (FUSED, FUSED_XLA)
+            choice = engine_choice.choose(self._program, sample, self._steps_left(), key, names)
+        except Exception as error:  # the user's model fails in Keras too, which then says how
+            return KERAS, f"a trial step failed: {type(error).__name__}: {first_line(error)}"
+        return choice.engine, choice.reason
+
+    def _steps_left(self) -> float:
+        epochs = self._arguments["epochs"] - self._arguments["initial_epoch"]
+        return math.inf if self._train.batches is None else self._train.batches * epochs
+
+    def _build(self) -> None:
+        self._model._symbolic_build(data_batch=batch_of_specs(self._train.chunks.spec))
+
+    def _program(self, engine: str) -> FusedSteps:
+        """The training program, this model's last one if it can be used again."""
+        if engine not in self._made:
+            last = self._model.train_function
+            again = isinstance(last, FusedSteps) and last.xla == (engine == FUSED_XLA)
+            step = self._model.train_step
+            self._made[engine] = (
+                last if again else FusedSteps(self._model, step, engine == FUSED_XLA)
+            )
+        return self._made[engine]
+
+    def _fused(self, of: FitData) -> FusedData:
+        return of.fused(self._model.steps_per_execution if self._acting else None)
+
+    def _with_functions(self, engine: str) -> keras.callbacks.History:
+        if engine == KERAS:
+            return self._by_keras()
+        if engine == MULTI_STEP:
+            return self._by_multi_step()
+        return self._by_fused(engine)
+
+    def _by_keras(self) -> keras.callbacks.History:
+        if engines.reads_data_itself(self._model):
+            return self._model.fit(**self._arguments)
+        validation = self._validation and self._validation.adapter
+        return self._fit(self._train.adapter, validation)
+
+    def _by_multi_step(self) -> keras.callbacks.History:
+        train, steps = self._train.several_at_a_time()
+        make = functools.partial(MultiSteps, self._model, steps=steps)
+        validation = self._validation and self._validation.adapter
+        with _stepping(self._model, make, None):
+            return self._fit(train, validation)
+
+    def _by_fused(self, engine: str) -> keras.callbacks.History:
+        self._build()
+        train, program = self._fused(self._train), self._program(engine)
+        validation = self._validation and self._validation.adapter
+        if validation and not engines.obstacle(FUSED, self._model, self._validation, []):
+            validation = self._fused(self._validation)
+        make = functools.partial(FusedSteps, self._model, xla=engine == FUSED_XLA)
+        with _stepping(self._model, make, program):
+            return self._fit(train, validation)
+
+    def _fit(self, train: Any, validation: Any) -> keras.callbacks.History:
+        given = {n: v for n, v in self._arguments.items() if n not in _READ_BY_DATA}
+        callbacks = given["callbacks"]
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            given["callbacks"] = [_EpochNumbers(self._train), *keras.tree.flatten(callbacks or [])]
+        return self._model.fit(x=train, validation_data=validation, **given)
+
+
+class _EpochNumbers(keras.callbacks.Callback):
+    """Tells the data which epoch it is, also when `fit` goes on with a later one."""
+
+    def __init__(self, data: FitData) -> None:
+        super().__init__()
+        self._data = data
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._data.begin_epoch(epoch)
+
+
+def _data_of(arguments: dict[str, Any], seed: int | None) -> tuple[FitData, FitData | None]:
+    """Training and validation data."""
+    train = tuple(arguments[name] for name in ("x", "y", "sample_weight"))
+    validation = arguments["validation_data"]
+    if arguments["validation_split"] and validation is None:
+        train, validation = array_slicing.train_validation_split(
+            train, validation_split=arguments["validation_split"]
+        )
+    batch_size = arguments["batch_size"]
+    training = FitData(
+        train,
+        batch_size=batch_size,
+        steps=arguments["steps_per_epoch"],
+        shuffle=arguments["shuffle"],
+        class_weight=arguments["class_weight"],
+        seed=seed,
+    )
+    if validation is None:
+        return training, None
+    return training, FitData(
+        data_adapter_utils.unpack_x_y_sample_weight(validation),
+        batch_size=arguments["validation_batch_size"] or batch_size,
+        steps=arguments["validation_steps"],
+    )
+
+
+@contextlib.contextmanager
+def _stepping(model: Any, make: Callable[..., Any], program: FusedSteps | None) -> Iterator[None]:
+    """Within the block the model's step functions are of this making.
+
+    A program stays with the model for the next `fit`, as Keras's functions do.
+    """
+    # Past Keras's tracking, which would look into it.
+    model.__dict__["_make_function"] = make
+    model.train_function, model.test_function = program, None
+    try:
+        yield
+    finally:
+        del model.__dict__["_make_function"]
+        model.test_function = None
+        if program is None:
+            model.train_function = None
+
+
+def _say_once(model: Any, text: str) -> None:
+    """Repeated calls of `fit` say it once."""
+    if getattr(model, "_tftrain_said", None) != text:
+        print(f"tftrain: {text}", file=sys.stderr)
+        model.__dict__["_tftrain_said"] = text
