@@ -21,13 +21,13 @@ def path() -> Path:
     return Path(base) / "tftrain" / "engines.json"
 
 
-def key(model: Any, batch: Any, batches_at_once: int) -> str:
+def key(model: Any, batch: Any, single: bool) -> str:
     """A digest of what decides how fast the model's steps are here.
 
     Args:
         model: A compiled, built model.
         batch: The specification of a batch.
-        batches_at_once: Batches in a chunk.
+        single: Whether chunks are of one batch.
     """
     variables = [(list(v.shape), str(v.dtype)) for v in model.variables]
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
@@ -37,7 +37,7 @@ def key(model: Any, batch: Any, batches_at_once: int) -> str:
     ]
     shapes = [(list(s.shape), s.dtype.name) for s in tf.nest.flatten(batch)]
     metrics = [type(metric).__name__ for metric in model.metrics]
-    parts = [type(model).__qualname__, variables, layers, shapes, metrics, batches_at_once]
+    parts = [type(model).__qualname__, variables, layers, shapes, metrics, single]
     parts += [type(optimizer).__name__, _loss_name(model), _machine()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

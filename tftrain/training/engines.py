@@ -24,8 +24,17 @@ def check_name(name: str) -> None:
         raise UnknownName("engine", name, NAMES)
 
 
-def obstacle(engine: str, model: Any, data: FitData, acting: list[str]) -> str | None:
-    """Why an engine cannot run this model on this data, in a few words; None if it can.
+def obstacle_in_model(engine: str, model: Any) -> str | None:
+    """Why an engine cannot run this compiled model, in a few words; None if it can."""
+    if engine == KERAS:
+        return None
+    if engine == FUSED_XLA and _forbids_xla(model):
+        return "the model is compiled with jit_compile=False"
+    return _of_model(model) or _of_strategy(engine, model.distribute_strategy)
+
+
+def obstacle_in_call(engine: str, model: Any, data: FitData, acting: list[str]) -> str | None:
+    """Why an engine cannot run this call of `fit`, if it can run the model.
 
     Args:
         engine: `keras`, `multi_step`, `fused_epoch` or `fused_epoch_xla`.
@@ -33,16 +42,9 @@ def obstacle(engine: str, model: Any, data: FitData, acting: list[str]) -> str |
         data: What it is to be trained on.
         acting: Names of the callbacks that act on every batch.
     """
-    if engine == KERAS:
-        return None
-    found = _of_model(model) or _of_strategy(engine, model.distribute_strategy)
-    if not found and engine in (FUSED, FUSED_XLA):
-        found = _of_data(data)
-    if not found and engine == FUSED_XLA and _forbids_xla(model):
-        found = "the model is compiled with jit_compile=False"
-    if not found and engine == MULTI_STEP:
-        found = _of_counting(model, data, acting)
-    return found
+    if engine in (FUSED, FUSED_XLA):
+        return _of_data(data)
+    return _of_counting(model, data, acting) if engine == MULTI_STEP else None
 
 
 def reads_data_itself(model: Any) -> bool:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
+from keras.src.trainers.data_adapters import array_data_adapter, array_slicing, data_adapter_utils
 
 from tftrain import data
 from tftrain.distribute import keras_bridge
@@ -30,6 +30,7 @@ _READ_BY_DATA = (
     *("x", "y", "sample_weight", "class_weight", "batch_size", "shuffle"),
     *("validation_data", "validation_split", "validation_batch_size"),
 )
+_WORTH_COMPILING = 10_000  # steps of validation that take as long as XLA's compilation
 
 
 def fit(
@@ -111,6 +112,7 @@ def _fit_of(
 def _arguments(args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
     """All of `model.fit`'s arguments by name."""
     bound = inspect.signature(keras.Model.fit).bind(None, *args, **options)
+    asked_to_shuffle = bound.arguments.get("shuffle")
     bound.apply_defaults()
     arguments = dict(bound.arguments)
     del arguments["self"]
@@ -119,7 +121,15 @@ def _arguments(args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]
     if isinstance(arguments["validation_data"], data.Examples):
         examples = arguments["validation_data"]
         arguments["validation_data"] = (examples.x, examples.y)
+    if asked_to_shuffle is None and not _is_arrays(arguments):
+        arguments["shuffle"] = False  # Keras warns that its own default has no effect
     return arguments
+
+
+def _is_arrays(arguments: dict[str, Any]) -> bool:
+    """Whether the data are arrays, which can be shuffled."""
+    given = tuple(arguments[name] for name in ("x", "y", "sample_weight"))
+    return array_data_adapter.can_convert_arrays(given)
 
 
 class _Fit:
@@ -128,8 +138,20 @@ class _Fit:
     def __init__(self, model: Any, arguments: dict[str, Any], seed: int | None) -> None:
         self._model, self._arguments = model, arguments
         self._acting = needing_every_batch(arguments["callbacks"])
-        self._train, self._validation = _data_of(arguments, seed)
+        self._seed = seed
         self._made: dict[str, FusedSteps] = {}
+
+    @functools.cached_property
+    def _data(self) -> tuple[FitData, FitData | None]:
+        return _data_of(self._arguments, self._seed)
+
+    @property
+    def _train(self) -> FitData:
+        return self._data[0]
+
+    @property
+    def _validation(self) -> FitData | None:
+        return self._data[1]
 
     def run(self, engine: str) -> keras.callbacks.History:
         """Trains by the engine of this name."""
@@ -152,7 +174,10 @@ class _Fit:
         return engine
 
     def _obstacle(self, engine: str) -> str | None:
-        return engines.obstacle(engine, self._model, self._train, self._acting)
+        in_model = engines.obstacle_in_model(engine, self._model)
+        if in_model or engine == KERAS:
+            return in_model
+        return engines.obstacle_in_call(engine, self._model, self._train, self._acting)
 
     def _choose(self) -> tuple[str, str]:
         found = self._obstacle(FUSED)
@@ -166,7 +191,8 @@ class _Fit:
         data = self._fused(self._train)
         try:
             self._build()
-            key = engine_memory.key(self._model, data.chunks.spec, data.capacity)
+            single = data.capacity == 1
+            key = engine_memory.key(self._model, data.chunks.spec, single)
             sample = functools.partial(data.chunks.sample, data.capacity)
             names = (FUSED,) if self._obstacle(FUSED_XLA) else (FUSED, FUSED_XLA)
             choice = engine_choice.choose(self._program, sample, self._steps_left(), key, names)
@@ -219,11 +245,20 @@ class _Fit:
         self._build()
         train, program = self._fused(self._train), self._program(engine)
         validation = self._validation and self._validation.adapter
-        if validation and not engines.obstacle(FUSED, self._model, self._validation, []):
+        if validation and not engines.obstacle_in_call(FUSED, self._model, self._validation, []):
             validation = self._fused(self._validation)
-        make = functools.partial(FusedSteps, self._model, xla=engine == FUSED_XLA)
+        make = functools.partial(self._fused_steps, xla=engine == FUSED_XLA)
         with _stepping(self._model, make, program):
             return self._fit(train, validation)
+
+    def _fused_steps(self, step: Callable[[Any], Any], xla: bool) -> FusedSteps:
+        if step == self._model.test_step:
+            xla = xla and self._validation_steps() >= _WORTH_COMPILING
+        return FusedSteps(self._model, step, xla)
+
+    def _validation_steps(self) -> float:
+        batches = self._validation and self._validation.batches
+        return (batches or 0) * self._arguments["epochs"]
 
     def _fit(self, train: Any, validation: Any) -> keras.callbacks.History:
         given = {n: v for n, v in self._arguments.items() if n not in _READ_BY_DATA}

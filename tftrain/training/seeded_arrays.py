@@ -30,7 +30,9 @@ class SeededArrays(ArrayDataAdapter):
         **options: `batch_size`, `class_weight` and `steps`, as Keras's adapter takes them.
     """
 
-    def __init__(self, arrays: tuple[Any, Any, Any], *, shuffle: bool, seed: int | None, **options):
+    def __init__(
+        self, arrays: tuple[Any, Any, Any], *, shuffle: bool, seed: int | None, **options: Any
+    ) -> None:
         super().__init__(*arrays, shuffle=shuffle, **options)
         self._seed = seed
         self._shuffles: EpochShuffles | None = None
