@@ -48,6 +48,17 @@ def test_a_missing_or_unknown_command_is_told(words, told, capsys):
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("words", "command"), [
+    (["data", "write"], "tftrain data write: --from is missing"),
+    (["data", "verify", "/nowhere"], "tftrain data verify: "),
+    (["data", "wrte"], "tftrain data: expected one of"),
+    (["dta", "write"], "tftrain dta: unknown command"),
+])  # fmt: skip
+def test_errors_name_the_command_as_it_was_typed(words, command, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(command)
+
+
 def test_write_says_what_it_wrote(digits, tmp_path, capsys, key):
     arguments = ["--from=digits", f"--to={tmp_path}/set", "--validation=0.1", f"--sign={key}"]
     assert main(["data", "write", *arguments, "--compression=gzip"]) == 0
