@@ -24,7 +24,6 @@ from tftrain.distribute.processes import Group
 from tftrain.distribute.restarts import JOB_VARIABLE, RESTART_VARIABLE
 from tftrain.errors import LaunchError
 
-
 # Below those that Linux gives to outgoing connections, one of which could take a port between the
 # moment it is found free and the moment the task listens on it.
 _PORTS = range(10_000, 32_768)
