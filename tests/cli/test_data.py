@@ -99,6 +99,16 @@ def test_verify_says_what_it_read(digits, capsys):
     assert "signature: not signed" in shown
 
 
+def test_verify_tells_no_rate_of_next_to_nothing(tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("height,kind\n1,rose\n3,lily\n")
+    arguments = [f"--from={tmp_path}/table.csv", f"--to={tmp_path}/set"]
+    assert main(["data", "write", *arguments]) == 0
+    assert main(["data", "verify", f"{tmp_path}/set"]) == 0
+    shown = capsys.readouterr().out
+    assert "is sound: 2 records" in shown
+    assert "MB/s" not in shown
+
+
 def test_damage_is_named_line_by_line_and_exits_1(tmp_path, capsys):
     path = tmp_path / "set"
     assert main(["data", "write", "--from=digits", f"--to={path}", "--shards=2"]) == 0

@@ -18,6 +18,7 @@ from absl import flags
 from tftrain.data.records.verification import Verified
 from tftrain.errors import TftrainError
 
+_TELLING_BYTES = 1_000_000  # of fewer, opening the files takes longer than reading them
 _SIGNATURE = {
     "checked": "signature is right",
     "not checked": "signed, but not checked: --key=KEYFILE does",
@@ -62,9 +63,10 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 
 
 def _summary(found: Verified, directory: str) -> str:
-    speed = found.bytes / max(found.seconds, 1e-9) / 1e6
+    speed = found.bytes / found.seconds / 1e6
+    rate = f" ({speed:,.0f} MB/s)" if found.bytes >= _TELLING_BYTES else ""
     return (
         f"{Path(directory)} is sound: {found.records:,} records in {found.shards} files, "
-        f"{found.bytes:,} bytes, in {found.seconds:.1f} s ({speed:,.0f} MB/s)\n"
+        f"{found.bytes:,} bytes, in {found.seconds:.1f} s{rate}\n"
         f"signature: {_SIGNATURE[found.signature]}"
     )
