@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 
 from tftrain.data.records.verification import Verified
-from tftrain.errors import TftrainError
+from tftrain.errors import refusals
 
 _TELLING_BYTES = 1_000_000  # of fewer, opening the files takes longer than reading them
 _SIGNATURE = {
@@ -48,10 +48,7 @@ def usable_key(values: flags.FlagValues) -> Iterator[str]:
     from tftrain.data.records import signature
 
     if values["key"].present:
-        try:
-            signature.read_key(values["key"].value)
-        except TftrainError as error:
-            yield str(error)
+        yield from refusals(signature.read_key, values["key"].value)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
