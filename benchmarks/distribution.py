@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import network
 import numpy as np
 import surroundings
 from absl import app, flags
@@ -93,15 +93,6 @@ def make_model(keras: Any) -> Any:
     return model
 
 
-def sent_bytes() -> int:
-    """Bytes that the loopback interface of this network namespace has transmitted."""
-    for line in Path("/proc/self/net/dev").read_text().splitlines():
-        name, _, counters = line.partition(":")
-        if name.strip() == "lo":
-            return int(counters.split()[8])
-    raise RuntimeError("/proc/self/net/dev knows no loopback interface")
-
-
 def load_tftrain() -> tuple[Any, Any, Any]:
     import tftrain
     from tftrain.keras_api import keras, tf
@@ -132,7 +123,7 @@ def train() -> None:
 
     class Stamps(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            stamps.append((time.perf_counter(), sent_bytes()))
+            stamps.append((time.perf_counter(), network.sent_bytes("lo")))
 
     # One epoch to trace and warm up; its end is the first stamp.
     model.fit(
@@ -153,19 +144,6 @@ def train() -> None:
             "updates": int(model.optimizer.iterations.numpy()),
         }
         Path(REPORT.value).write_text(json.dumps(report))
-
-
-def isolation() -> list[str] | None:
-    """The command before a command that gives it a network namespace of its own, if that works."""
-    if not (shutil.which("unshare") and shutil.which("ip")):
-        return None
-    # exec: signals must reach the job, not a shell.
-    inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "isolated"]
-    for rights in ([], ["--map-root-user"]):
-        command = ["unshare", "--net", *rights, *inside]
-        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
-            return command
-    return None
 
 
 def run_job(program: str, workers: int, prefix: list[str]) -> dict[str, float]:
@@ -264,7 +242,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def compare() -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.epochs, flags.FLAGS.steps = 1, 1, 20
-    prefix = isolation()
+    prefix = network.isolation()
     results = {setting: summary(of) for setting, of in measure(prefix or []).items()}
     counted = "the job's own network namespace" if prefix else "the machine's loopback: all traffic"
     print(table(results))
