@@ -31,6 +31,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comparison
 import network
 import numpy as np
 import surroundings
@@ -179,23 +180,6 @@ def run_job(program: str, workers: int, prefix: list[str]) -> dict[str, float]:
         return json.loads(report.read_text())
 
 
-def measure(prefix: list[str]) -> dict[str, dict[str, list[dict[str, float]]]]:
-    """All reports, by setting and program."""
-    reports = {setting: {program: [] for program in PROGRAMS} for setting in ONLY.value}
-    for number in range(ROUNDS.value):
-        for setting in ONLY.value:
-            for program in PROGRAMS if number % 2 == 0 else reversed(PROGRAMS):
-                report = run_job(program, SETTINGS[setting], prefix)
-                reports[setting][program].append(report)
-                speed = report["steps_per_second"]
-                print(
-                    f"round {number + 1} of {ROUNDS.value}: {setting}, {program}: "
-                    f"{speed:.0f} steps/s",
-                    file=sys.stderr,
-                )
-    return reports
-
-
 def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     """Medians and spreads of a setting, and tftrain's speed beside tf_keras's.
 
@@ -211,11 +195,9 @@ def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
         raise RuntimeError(f"updates, replicas and parameters differ between jobs: {work}")
     result: dict[str, Any] = {}
     for program, of_program in reports.items():
-        speeds = sorted(report["steps_per_second"] for report in of_program)
+        speeds = [report["steps_per_second"] for report in of_program]
         result[program] = {
-            "steps_per_second": statistics.median(speeds),
-            "least": speeds[0],
-            "most": speeds[-1],
+            **comparison.spread("steps_per_second", speeds),
             "bytes_per_step": statistics.median(one["bytes_per_step"] for one in of_program),
             "parameters": of_program[0]["parameters"],
         }
@@ -243,7 +225,14 @@ def compare() -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.epochs, flags.FLAGS.steps = 1, 1, 20
     prefix = network.isolation()
-    results = {setting: summary(of) for setting, of in measure(prefix or []).items()}
+    reports = comparison.measure(
+        lambda program, setting: run_job(program, SETTINGS[setting], prefix or []),
+        ONLY.value,
+        PROGRAMS,
+        rounds=ROUNDS.value,
+        unit="steps_per_second",
+    )
+    results = {setting: summary(of) for setting, of in reports.items()}
     counted = "the job's own network namespace" if prefix else "the machine's loopback: all traffic"
     print(table(results))
     print(f"\nbytes counted in: {counted}; target ratio {TARGET} or more")

@@ -30,6 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comparison
 import network
 import numpy as np
 import surroundings
@@ -88,15 +89,8 @@ def be_worker() -> None:
     def train(model: Any, steps: int) -> None:
         stamps.clear()
         rows = steps * BATCH.value
-        callbacks = [Stamps()]
-        model.fit(
-            x[:rows],
-            y[:rows],
-            batch_size=BATCH.value,
-            shuffle=False,
-            verbose=0,
-            callbacks=callbacks,
-        )
+        options = {"batch_size": BATCH.value, "shuffle": False, "verbose": 0}
+        model.fit(x[:rows], y[:rows], callbacks=[Stamps()], **options)
 
     measured = []
     network.shape(10_000)
@@ -210,11 +204,9 @@ def summary(speed: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]
     for rate, of_rate in rates.items():
         for codec in of_rate:
             own = [one for one in speed if (str(one["rate"]), one["codec"]) == (rate, codec)]
-            paces = sorted(one["steps"] / one["seconds"] for one in own)
+            paces = [one["steps"] / one["seconds"] for one in own]
             of_rate[codec] = {
-                "steps_per_second": statistics.median(paces),
-                "least": paces[0],
-                "most": paces[-1],
+                **comparison.spread("steps_per_second", paces),
                 "bytes_per_step": statistics.median(one["bytes"] for one in own),
                 "payload": own[0]["payload"],
             }
@@ -257,12 +249,10 @@ def accuracy_table(accuracy: dict[str, list[float]]) -> str:
 
 
 def draw(rates: dict[str, dict[str, dict[str, float]]], path: str) -> None:
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
     codecs = list(next(iter(rates.values())))
     for number, codec in enumerate(codecs):
         heights = [of_rate[codec]["steps_per_second"] for of_rate in rates.values()]
