@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comparison
+import network
 import numpy as np
 import surroundings
 from absl import app, flags
@@ -93,15 +94,6 @@ def make_model(keras: Any) -> Any:
     return model
 
 
-def sent_bytes() -> int:
-    """Bytes that the loopback interface of this network namespace has transmitted."""
-    for line in Path("/proc/self/net/dev").read_text().splitlines():
-        name, _, counters = line.partition(":")
-        if name.strip() == "lo":
-            return int(counters.split()[8])
-    raise RuntimeError("/proc/self/net/dev knows no loopback interface")
-
-
 def load_tftrain() -> tuple[Any, Any, Any]:
     import tftrain
     from tftrain.keras_api import keras, tf
@@ -132,7 +124,7 @@ def train() -> None:
 
     class Stamps(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            stamps.append((time.perf_counter(), sent_bytes()))
+            stamps.append((time.perf_counter(), network.sent_bytes("lo")))
 
     # One epoch to trace and warm up; its end is the first stamp.
     model.fit(
@@ -153,19 +145,6 @@ def train() -> None:
             "updates": int(model.optimizer.iterations.numpy()),
         }
         Path(REPORT.value).write_text(json.dumps(report))
-
-
-def isolation() -> list[str] | None:
-    """The command before a command that gives it a network namespace of its own, if that works."""
-    if not (shutil.which("unshare") and shutil.which("ip")):
-        return None
-    # exec: signals must reach the job, not a shell.
-    inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "isolated"]
-    for rights in ([], ["--map-root-user"]):
-        command = ["unshare", "--net", *rights, *inside]
-        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
-            return command
-    return None
 
 
 def run_job(program: str, workers: int, prefix: list[str]) -> dict[str, float]:
@@ -201,23 +180,6 @@ def run_job(program: str, workers: int, prefix: list[str]) -> dict[str, float]:
         return json.loads(report.read_text())
 
 
-def measure(prefix: list[str]) -> dict[str, dict[str, list[dict[str, float]]]]:
-    """All reports, by setting and program."""
-    reports = {setting: {program: [] for program in PROGRAMS} for setting in ONLY.value}
-    for number in range(ROUNDS.value):
-        for setting in ONLY.value:
-            for program in PROGRAMS if number % 2 == 0 else reversed(PROGRAMS):
-                report = run_job(program, SETTINGS[setting], prefix)
-                reports[setting][program].append(report)
-                speed = report["steps_per_second"]
-                print(
-                    f"round {number + 1} of {ROUNDS.value}: {setting}, {program}: "
-                    f"{speed:.0f} steps/s",
-                    file=sys.stderr,
-                )
-    return reports
-
-
 def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     """Medians and spreads of a setting, and tftrain's speed beside tf_keras's.
 
@@ -233,11 +195,9 @@ def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
         raise RuntimeError(f"updates, replicas and parameters differ between jobs: {work}")
     result: dict[str, Any] = {}
     for program, of_program in reports.items():
-        speeds = sorted(report["steps_per_second"] for report in of_program)
+        speeds = [report["steps_per_second"] for report in of_program]
         result[program] = {
-            "steps_per_second": statistics.median(speeds),
-            "least": speeds[0],
-            "most": speeds[-1],
+            **comparison.spread("steps_per_second", speeds),
             "bytes_per_step": statistics.median(one["bytes_per_step"] for one in of_program),
             "parameters": of_program[0]["parameters"],
         }
@@ -264,8 +224,15 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def compare() -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.epochs, flags.FLAGS.steps = 1, 1, 20
-    prefix = isolation()
-    results = {setting: summary(of) for setting, of in measure(prefix or []).items()}
+    prefix = network.isolation()
+    reports = comparison.measure(
+        lambda program, setting: run_job(program, SETTINGS[setting], prefix or []),
+        ONLY.value,
+        PROGRAMS,
+        rounds=ROUNDS.value,
+        unit="steps_per_second",
+    )
+    results = {setting: summary(of) for setting, of in reports.items()}
     counted = "the job's own network namespace" if prefix else "the machine's loopback: all traffic"
     print(table(results))
     print(f"\nbytes counted in: {counted}; target ratio {TARGET} or more")

@@ -30,6 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comparison
+import network
 import numpy as np
 import surroundings
 from absl import app, flags
@@ -39,12 +41,6 @@ STEPS = {1000: 60, 100: 30, 10: 6}  # measured, by the link's Mbit/s
 TARGETS = {"times faster at 100 Mbit/s": 8.0, "points of accuracy": 0.5, "share of bytes": 0.05}
 PACKAGES = ("tensorflow", "keras", "numpy")
 HIDDEN = (1024, 200)
-ADDRESSES = ("10.78.0.1", "10.78.0.2")
-LINK = "eth0"
-# The kernel ends all that was started in the namespaces when their first process ends, and that
-# one with this program.
-UNSHARE = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child", "--mount-proc"]
-UNSHARE += ["--net", "--mount", "--pid"]
 
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with mnist.npz; without it, the digits")
 ONLY = flags.DEFINE_multi_enum("only", [*CODECS], [*CODECS], "codecs to measure")
@@ -72,21 +68,6 @@ def make_model(strategy: Any, shape: tuple[int, ...], codec: str, warmup: int = 
     return model
 
 
-def shape(rate: int) -> None:
-    """Limits what this namespace sends, in Mbit/s."""
-    burst = max(5_000, rate * 250)  # bytes: two milliseconds, and a few packets
-    command = f"tc qdisc replace dev {LINK} root tbf rate {rate}mbit burst {burst} latency 400ms"
-    subprocess.run(command.split(), check=True)
-
-
-def sent_bytes() -> int:
-    for line in Path("/proc/self/net/dev").read_text().splitlines():
-        name, _, counters = line.partition(":")
-        if name.strip() == LINK:
-            return int(counters.split()[8])
-    raise RuntimeError(f"/proc/self/net/dev knows no {LINK}")
-
-
 def be_worker() -> None:
     """Measures every codec at every rate, round by round, in step with the other worker."""
     import tftrain
@@ -103,28 +84,21 @@ def be_worker() -> None:
 
     class Stamps(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            stamps.append((time.perf_counter(), sent_bytes()))
+            stamps.append((time.perf_counter(), network.sent_bytes(network.LINK)))
 
     def train(model: Any, steps: int) -> None:
         stamps.clear()
         rows = steps * BATCH.value
-        callbacks = [Stamps()]
-        model.fit(
-            x[:rows],
-            y[:rows],
-            batch_size=BATCH.value,
-            shuffle=False,
-            verbose=0,
-            callbacks=callbacks,
-        )
+        options = {"batch_size": BATCH.value, "shuffle": False, "verbose": 0}
+        model.fit(x[:rows], y[:rows], callbacks=[Stamps()], **options)
 
     measured = []
-    shape(10_000)
+    network.shape(10_000)
     for model in models.values():
         train(model, 3)  # traces
     for number in range(ROUNDS.value):
         for rate in RATES.value:
-            shape(rate)
+            network.shape(rate)
             for codec, model in models.items():
                 steps = 2 if QUICK.value else STEPS.get(rate, 10)
                 train(model, steps + 2)
@@ -146,30 +120,14 @@ def payload(model: Any) -> int:
 
 def be_network() -> None:
     """In namespaces of its own: makes two hosts, starts a worker on each."""
-    if os.getpid() != 1:
-        raise RuntimeError("not in namespaces: this would change the machine's network")
-    for command in (
-        "mkdir -p /run/netns",
-        "mount -t tmpfs tmpfs /run/netns",  # names are not seen outside
-        "ip netns add host0",
-        "ip netns add host1",
-        f"ip -n host0 link add {LINK} type veth peer name {LINK} netns host1",
-    ):
-        subprocess.run(command.split(), check=True)
-    for number, address in enumerate(ADDRESSES):
-        for end in (
-            "link set lo up",
-            f"address add {address}/24 dev {LINK}",
-            f"link set {LINK} up",
-        ):
-            subprocess.run([*f"ip -n host{number}".split(), *end.split()], check=True)
+    network.make_hosts()
     workers = [start_worker(number) for number in (0, 1)]
     statuses = [worker.wait() for worker in workers]
     sys.exit(max(map(abs, statuses)))
 
 
 def start_worker(number: int) -> subprocess.Popen[bytes]:
-    config = {"cluster": {"worker": [f"{address}:2222" for address in ADDRESSES]}}
+    config = {"cluster": {"worker": [f"{address}:2222" for address in network.ADDRESSES]}}
     config |= {"task": {"type": "worker", "index": number}}
     command = ["ip", "netns", "exec", f"host{number}", sys.executable, __file__, "--part=worker"]
     report = f"{REPORT.value}-{number}"
@@ -231,7 +189,7 @@ def run_part(part: str, prefix: list[str], report: Path) -> None:
 
 def measured_speed(folder: Path) -> list[dict[str, Any]]:
     """The chief's measurements, each with the bytes of both interfaces."""
-    run_part("network", UNSHARE, folder / "speed")
+    run_part("network", network.OWN_NAMESPACES, folder / "speed")
     chief, other = (json.loads((folder / f"speed-{number}").read_text()) for number in (0, 1))
     return [
         {**one, "bytes": one["bytes"] + two["bytes"]} for one, two in zip(chief, other, strict=True)
@@ -246,11 +204,9 @@ def summary(speed: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]
     for rate, of_rate in rates.items():
         for codec in of_rate:
             own = [one for one in speed if (str(one["rate"]), one["codec"]) == (rate, codec)]
-            paces = sorted(one["steps"] / one["seconds"] for one in own)
+            paces = [one["steps"] / one["seconds"] for one in own]
             of_rate[codec] = {
-                "steps_per_second": statistics.median(paces),
-                "least": paces[0],
-                "most": paces[-1],
+                **comparison.spread("steps_per_second", paces),
                 "bytes_per_step": statistics.median(one["bytes"] for one in own),
                 "payload": own[0]["payload"],
             }
@@ -293,12 +249,10 @@ def accuracy_table(accuracy: dict[str, list[float]]) -> str:
 
 
 def draw(rates: dict[str, dict[str, dict[str, float]]], path: str) -> None:
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
     codecs = list(next(iter(rates.values())))
     for number, codec in enumerate(codecs):
         heights = [of_rate[codec]["steps_per_second"] for of_rate in rates.values()]

@@ -27,7 +27,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comparison
 import numpy as np
 import surroundings
 from absl import app, flags
@@ -184,7 +184,7 @@ def run() -> None:
     Path(REPORT.value).write_text(json.dumps(report))
 
 
-def run_process(program: str, side: int) -> dict[str, float]:
+def run_process(program: str, side: str) -> dict[str, float]:
     """Runs one program in a process of its own and gives its report.
 
     Raises:
@@ -207,30 +207,13 @@ def run_process(program: str, side: int) -> dict[str, float]:
         return json.loads(report.read_text())
 
 
-def measure(side: int) -> dict[str, list[dict[str, float]]]:
-    """All reports at one size, by program."""
-    reports: dict[str, list[dict[str, float]]] = {program: [] for program in PROGRAMS}
-    for number in range(ROUNDS.value):
-        for program in PROGRAMS if number % 2 == 0 else reversed(PROGRAMS):
-            reports[program].append(run_process(program, side))
-            speed = reports[program][-1]["images_per_second"]
-            print(
-                f"round {number + 1} of {ROUNDS.value}: {side}x{side}, {program}: "
-                f"{speed:,.0f} images/s",
-                file=sys.stderr,
-            )
-    return reports
-
-
 def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     """Medians and spreads, and tftrain's speed beside that of the faster of the others."""
     result: dict[str, Any] = {}
     for program, of_program in reports.items():
-        speeds = sorted(report["images_per_second"] for report in of_program)
+        speeds = [report["images_per_second"] for report in of_program]
         result[program] = {
-            "images_per_second": statistics.median(speeds),
-            "least": speeds[0],
-            "most": speeds[-1],
+            **comparison.spread("images_per_second", speeds),
             "mean": of_program[0]["mean"],
             "deviation": of_program[0]["deviation"],
         }
@@ -257,7 +240,10 @@ def table(results: dict[int, dict[str, Any]]) -> str:
 
 def augmentation() -> dict[str, Any]:
     """Measures augmentation and prints its table."""
-    results = {side: summary(measure(side)) for side in map(int, SIZES.value)}
+    reports = comparison.measure(
+        run_process, SIZES.value, PROGRAMS, rounds=ROUNDS.value, unit="images_per_second"
+    )
+    results = {int(side): summary(of) for side, of in reports.items()}
     print(table(results))
     targets = ", ".join(f"{TARGETS[side]:g} or more at {side}x{side}" for side in results)
     print(f"\ntarget ratio: {targets}")

@@ -1,11 +1,13 @@
 """Write a file or a folder so that a reader sees the old state or the new, never a part.
 
-The content goes to a temporary name beside the target, is flushed to disk, and is renamed.
+The content goes to a temporary name beside the target, is flushed to disk, and is renamed. What
+grows step by step, and so cannot be written this way, has one writer at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import uuid
@@ -62,6 +64,24 @@ def publish_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             _sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, refusal: Exception) -> Iterator[None]:
+    """Keeps other processes of this machine that ask for the same out of a folder meanwhile.
+
+    Raises:
+        Exception: `refusal`, if another process is in it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise refusal from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _beside(target: Path) -> Path:

@@ -1,10 +1,7 @@
 """The benchmark of distribution runs and adds up; its figures are not judged here."""
 
 import json
-import os
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,18 +13,9 @@ BYTES_A_FLOAT = 4
 
 
 @pytest.fixture(scope="module")
-def quick():
+def quick(printed_by):
     """What a short run prints about two workers."""
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, SCRIPT, "--quick", "--only=2 workers"],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout.splitlines()
+    return printed_by("distribution", "--only=2 workers")
 
 
 @pytest.fixture(scope="module")

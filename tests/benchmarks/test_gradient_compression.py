@@ -5,7 +5,6 @@ import os
 import runpy
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,26 +15,13 @@ SCRIPT = ROOT / "benchmarks/gradient_compression.py"
 CODECS = ["none", "topk:0.01", "powersgd:4"]
 
 
-def run(*arguments):
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, SCRIPT, "--quick", *arguments],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
-
-
 @pytest.fixture(scope="module")
-def document():
+def document(printed_by):
     missing = [tool for tool in ("setpriv", "unshare", "ip", "tc") if shutil.which(tool) is None]
     if os.geteuid() != 0 or missing:
         pytest.skip(f"needs root and {', '.join(missing) or 'network namespaces'}")
     codecs = [f"--only={codec}" for codec in CODECS]
-    done = run("--seeds=0", "--rate=1000", *codecs)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(printed_by("gradient_compression", "--seeds=0", "--rate=1000", *codecs)[-1])
 
 
 @pytest.mark.cluster
@@ -57,13 +43,13 @@ def test_the_machines_network_is_untouched(document):
     assert "tbf" not in subprocess.run(["tc", "qdisc"], capture_output=True, text=True).stdout
 
 
-def test_accuracy_needs_no_network():
-    done = run("--rounds=0", "--only=none", "--only=int8", "--warmup=1")
-    assert done.returncode == 0, done.stderr[-4000:]
-    document = json.loads(done.stdout.splitlines()[-1])
+def test_accuracy_needs_no_network(printed_by):
+    codecs = ["--only=none", "--only=int8"]
+    lines = printed_by("gradient_compression", "--rounds=0", *codecs, "--warmup=1")
+    document = json.loads(lines[-1])
     assert document["dataset"] == "digits"
     assert all(0.2 < values[0] <= 1 for values in document["accuracy"].values())
-    assert "| `int8` |" in done.stdout
+    assert "| `int8` |" in "\n".join(lines)
 
 
 @pytest.fixture

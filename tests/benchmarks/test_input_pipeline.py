@@ -1,10 +1,7 @@
 """The benchmark of the input pipeline runs and adds up; its figures are not judged here."""
 
 import json
-import os
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,18 +13,9 @@ PROGRAMS = ["tftrain", "keras", "per_image"]
 
 
 @pytest.fixture(scope="module")
-def quick():
+def quick(printed_by):
     """What a short run prints about small images."""
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, SCRIPT, "--quick", "--size=32", "--seconds=0.1"],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout.splitlines()
+    return printed_by("input_pipeline", "--size=32", "--seconds=0.1")
 
 
 def test_record_sets_are_measured_too(quick):

@@ -1,28 +1,14 @@
 """The benchmark of record reading runs and adds up; its figures are not judged here."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def quick():
+def quick(printed_by):
     """What a short run prints about two compressions."""
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks/record_reading.py", "--quick", "--only=none",
-         "--only=gzip", "--shards=2"],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout.splitlines()
+    return printed_by("record_reading", "--only=none", "--only=gzip", "--shards=2")
 
 
 def test_the_table_has_every_program(quick):

@@ -48,6 +48,17 @@ def test_a_missing_or_unknown_command_is_told(words, told, capsys):
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("words", "command"), [
+    (["data", "write"], "tftrain data write: --from is missing"),
+    (["data", "verify", "/nowhere"], "tftrain data verify: "),
+    (["data", "wrte"], "tftrain data: expected one of"),
+    (["dta", "write"], "tftrain dta: unknown command"),
+])  # fmt: skip
+def test_errors_name_the_command_as_it_was_typed(words, command, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(command)
+
+
 def test_write_says_what_it_wrote(digits, tmp_path, capsys, key):
     arguments = ["--from=digits", f"--to={tmp_path}/set", "--validation=0.1", f"--sign={key}"]
     assert main(["data", "write", *arguments, "--compression=gzip"]) == 0
@@ -86,6 +97,16 @@ def test_verify_says_what_it_read(digits, capsys):
     assert "is sound: 1,797 records in 3 files" in shown
     assert "MB/s" in shown
     assert "signature: not signed" in shown
+
+
+def test_verify_tells_no_rate_of_next_to_nothing(tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("height,kind\n1,rose\n3,lily\n")
+    arguments = [f"--from={tmp_path}/table.csv", f"--to={tmp_path}/set"]
+    assert main(["data", "write", *arguments]) == 0
+    assert main(["data", "verify", f"{tmp_path}/set"]) == 0
+    shown = capsys.readouterr().out
+    assert "is sound: 2 records" in shown
+    assert "MB/s" not in shown
 
 
 def test_damage_is_named_line_by_line_and_exits_1(tmp_path, capsys):

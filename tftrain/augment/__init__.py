@@ -4,6 +4,18 @@ Every function is called as `f(images, labels, seed, *, index=None, **settings)`
 `(images, labels)`. What happens to an example depends on the seed and on its number, `index`, not
 on the batch it is in (but for mixup and cutmix, whose partner is another example of the batch).
 
+Args:
+    images: `[B, H, W, C]`, uint8, or float in [0, 1]; H, W and C are known. They come out in the
+        same shape and type.
+    labels: Anything; returned as they are, but by functions whose docstrings say otherwise.
+    seed: Integers of shape [] or [2], such as [seed, step] in a pipeline that counts its batches.
+    index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+    **settings: Each function's own.
+
+Raises:
+    BadInput: An argument is not as described.
+    UnknownName: There is no such border.
+
 Example:
     >>> import numpy as np
     >>> from tftrain import augment

@@ -25,17 +25,8 @@ def brightness(
     """Adds one number to all pixels of an image.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         amount: Largest number, either way, in [0, 1] where 1 is from black to white.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return _recolored("brightness", brightened, images, labels, seed, index, amount)
 
@@ -46,17 +37,8 @@ def contrast(
     """Moves all pixels of an image away from its mean, or towards it.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         amount: Distances are multiplied by a factor in 1-amount to 1+amount; in [0, 1].
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return _recolored("contrast", contrasted, images, labels, seed, index, amount)
 
@@ -67,17 +49,8 @@ def saturation(
     """Moves all pixels of an image away from grey, or towards it; grey images do not change.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1]; C is 1 or 3 (red, green, blue).
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`; C is 1 or 3 (red, green, blue).
         amount: Distances are multiplied by a factor in 1-amount to 1+amount; in [0, 1].
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return _recolored("saturation", saturated, images, labels, seed, index, amount)
 
@@ -90,17 +63,8 @@ def hue(
     The turn is one in the chroma plane of YIQ, so brightness as the eye sees it stays.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1]; C is 1 or 3 (red, green, blue).
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`; C is 1 or 3 (red, green, blue).
         amount: Largest turn, either way, as a share of the full circle, in [0, 0.5].
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return _recolored("hue", turned, images, labels, seed, index, amount)
 

@@ -24,18 +24,9 @@ def cutout(
     """Blanks a square whose centre lies anywhere in the image; what sticks out is cut off.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         size: Side of the square as a share of the shorter side, in [0, 1].
         fill: What the square holds, in [0, 1] where 1 is white.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: DeVries and Taylor, *Improved Regularization of Convolutional Neural Networks with
     Cutout*, 2017 (16 pixels of 32 for CIFAR-10).

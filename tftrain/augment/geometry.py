@@ -20,18 +20,9 @@ def flip(
     """Mirrors each image with probability one half; pixels are copied exactly.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         horizontal: Swap left and right.
         vertical: Swap top and bottom, drawn independently.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Images, seed or index are not as described.
 
     Example:
         >>> import numpy as np
@@ -55,18 +46,9 @@ def crop(
     """Pads each side and cuts a window of the image's size at a random place; copies exactly.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         padding: Pixels added on each side.
         border: What they hold: `zero`, `edge` or `reflect`.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: He et al., *Deep Residual Learning for Image Recognition*, 2016, section 4.2.
     """
@@ -85,18 +67,9 @@ def translate(
     """Shifts each image along both axes, by fractions of a pixel too; bilinear.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         amount: Largest shift, as a share of the side it goes along, in [0, 1].
         border: What is read outside the image: `zero`, `edge` or `reflect`.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return moved([moves.translate(amount, border)], images, labels, seed, index)
 
@@ -113,18 +86,9 @@ def rotate(
     """Turns each image about its centre; bilinear.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         degrees: Largest angle, either way, in [0, 180].
         border: What is read outside the image: `zero`, `edge` or `reflect`.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return moved([moves.rotate(degrees, border)], images, labels, seed, index)
 
@@ -143,19 +107,10 @@ def affine(
     """Shears, scales and turns each image about its centre, in one bilinear resampling.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         degrees: Largest angle, either way, in [0, 180].
         scale: The image becomes 1-scale to 1+scale times as large, in [0, 0.9].
         shear: Largest shift to either side a pixel of height, in [0, 1].
         border: What is read outside the image: `zero`, `edge` or `reflect`.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
     """
     return moved([moves.affine(degrees, scale, shear, border)], images, labels, seed, index)

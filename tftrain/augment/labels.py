@@ -66,18 +66,13 @@ def smooth_labels(
     """Takes a share of each label and spreads it evenly over all classes.
 
     Args:
-        images: Returned as they are.
+        images, seed, index: Not used; there, so that all augmentations are called alike.
         labels: Integers `[B]` or probabilities `[B, K]`.
-        seed: Unused; there, so that all augmentations are called alike.
-        index: Unused.
         classes: K; needed for integer labels.
         amount: The share, in [0, 1].
 
     Returns:
         The images, and labels float32 `[B, K]`.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: Szegedy et al., *Rethinking the Inception Architecture for Computer Vision*, 2016.
 
@@ -107,16 +102,12 @@ def flip_labels(
     Args:
         images: Returned as they are.
         labels: Integers `[B]` or probabilities `[B, K]`, whose classes are then moved in a ring.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        seed, index: See `tftrain.augment`.
         classes: K; needed for integer labels.
         amount: Probability that a label is flipped, in [0, 1].
 
     Returns:
         The images, and labels float32 `[B, K]`.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: Xie et al., *DisturbLabel: Regularizing CNN on the Loss Layer*, 2016.
     """

@@ -37,19 +37,14 @@ def mixup(
     """Blends each example with its partner: a share of both the pixels and the labels.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
+        images, seed, index: See `tftrain.augment`.
         labels: Integers `[B]` or probabilities `[B, K]`.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
         classes: K; needed for integer labels.
         alpha: Shares are drawn from Beta(alpha, alpha); the larger, the more even. 0 mixes
             nothing.
 
     Returns:
         Images of the same shape and type, and labels float32 `[B, K]`.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: Zhang et al., *mixup: Beyond Empirical Risk Minimization*, ICLR 2018. There the
     share is drawn for each pair, as it is here.
@@ -76,19 +71,14 @@ def cutmix(
     """Puts a box of its partner into each image, and the box's share of the area into the label.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
+        images, seed, index: See `tftrain.augment`.
         labels: Integers `[B]` or probabilities `[B, K]`.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
         classes: K; needed for integer labels.
         alpha: Shares of the area are drawn from Beta(alpha, alpha), 1 being uniform; the box's
             centre lies anywhere, and what sticks out is cut off. 0 mixes nothing.
 
     Returns:
         Images of the same shape and type, and labels float32 `[B, K]`.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: Yun et al., *CutMix: Regularization Strategy to Train Strong Classifiers with
     Localizable Features*, ICCV 2019.

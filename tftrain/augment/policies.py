@@ -42,19 +42,10 @@ def rand_augment(
     batch be worked on as a whole: of all augmentations this one costs most.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1]; C is 1 or 3 (red, green, blue).
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`; C is 1 or 3 (red, green, blue).
         magnitude: Strength of all operations, in [0, 10].
         layers: Operations an image, 0 or more; 0 changes nothing.
         border: What is read outside the image: `zero`, `edge` or `reflect`.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: Cubuk et al., *RandAugment: Practical Automated Data Augmentation with a Reduced
     Search Space*, NeurIPS 2020.

@@ -31,21 +31,12 @@ def elastic(
     the side, so that they mean the same at any size.
 
     Args:
-        images: `[B, H, W, C]`, uint8, or float in [0, 1].
-        labels: Returned as they are.
-        seed: Integers of shape [] or [2].
-        index: The examples' numbers, integers `[B]`; 0 to B-1 by default.
+        images, labels, seed, index: See `tftrain.augment`.
         amount: Standard deviation of the displacement along each axis, as a share of the
             shorter side, in [0, 1].
         smoothness: Standard deviation of the Gaussian, as a share of the shorter side, in
             [0.01, 1].
         border: What is read outside the image: `zero`, `edge` or `reflect`.
-
-    Returns:
-        Images of the same shape and type, and the labels.
-
-    Raises:
-        BadInput: Something is not as described.
 
     Reference: Simard, Steinkraus and Platt, *Best Practices for Convolutional Neural Networks
     Applied to Visual Document Analysis*, ICDAR 2003.

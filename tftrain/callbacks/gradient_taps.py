@@ -6,6 +6,7 @@ taken the mean of accumulated batches and divided by the loss scale. The taps si
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ class GradientTaps:
         return type(self._optimizer)._clip_gradients(self._optimizer, gradients)
 
 
-class GradientCallback(keras.callbacks.Callback):
+class GradientCallback(keras.callbacks.Callback, abc.ABC):
     """A callback that taps the gradient; the base of those that clip and measure it."""
 
     needs_every_batch = False
@@ -115,9 +116,9 @@ class GradientCallback(keras.callbacks.Callback):
     def make_state(self, variables: Sequence[Any]) -> None:
         """Makes the `state_variable`s to measure into."""
 
+    @abc.abstractmethod
     def tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
         """Called where the step is traced; gives the gradients to go on with."""
-        raise NotImplementedError
 
     def _tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
         self._traced = True

@@ -16,8 +16,9 @@ from pathlib import Path
 from absl import flags
 
 from tftrain.data.records.verification import Verified
-from tftrain.errors import TftrainError
+from tftrain.errors import refusals
 
+_TELLING_BYTES = 1_000_000  # of fewer, opening the files takes longer than reading them
 _SIGNATURE = {
     "checked": "signature is right",
     "not checked": "signed, but not checked: --key=KEYFILE does",
@@ -47,10 +48,7 @@ def usable_key(values: flags.FlagValues) -> Iterator[str]:
     from tftrain.data.records import signature
 
     if values["key"].present:
-        try:
-            signature.read_key(values["key"].value)
-        except TftrainError as error:
-            yield str(error)
+        yield from refusals(signature.read_key, values["key"].value)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
@@ -62,9 +60,10 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 
 
 def _summary(found: Verified, directory: str) -> str:
-    speed = found.bytes / max(found.seconds, 1e-9) / 1e6
+    speed = found.bytes / found.seconds / 1e6
+    rate = f" ({speed:,.0f} MB/s)" if found.bytes >= _TELLING_BYTES else ""
     return (
         f"{Path(directory)} is sound: {found.records:,} records in {found.shards} files, "
-        f"{found.bytes:,} bytes, in {found.seconds:.1f} s ({speed:,.0f} MB/s)\n"
+        f"{found.bytes:,} bytes, in {found.seconds:.1f} s{rate}\n"
         f"signature: {_SIGNATURE[found.signature]}"
     )

@@ -26,7 +26,7 @@ from absl import flags
 from tftrain.data.records.reading import ON_ERROR
 from tftrain.data.records.record_set import RecordSet
 from tftrain.data.records.shards import COMPRESSIONS
-from tftrain.errors import TftrainError
+from tftrain.errors import refusals
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -65,16 +65,14 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
             yield f"--{name} is missing: {what}"
     if values["resize"].value and not _size(values["resize"].value):
         yield f"--resize={values['resize'].value}: expected HxW, such as 224x224"
-    for check in (
-        lambda: sources.check(values["from"].value) if values["from"].value else None,
-        lambda: writing.check_target(_target(values)) if values["to"].value else None,
-        lambda: shares.check({name: values[name].value for name in ("validation", "test")}),
-        lambda: signature.read_key(values["sign"].value) if values["sign"].value else None,
-    ):
-        try:
-            check()
-        except TftrainError as error:
-            yield str(error)
+    source, target, key = (values[name].value for name in ("from", "to", "sign"))
+    if source:
+        yield from refusals(sources.check, source)
+    if target:
+        yield from refusals(writing.check_target, Path(target).expanduser())
+    yield from refusals(shares.check, {name: values[name].value for name in ("validation", "test")})
+    if key:
+        yield from refusals(signature.read_key, key)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
@@ -100,10 +98,6 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 def _size(text: str) -> tuple[int, int] | None:
     found = re.fullmatch(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", text)
     return (int(found[1]), int(found[2])) if found else None
-
-
-def _target(values: flags.FlagValues) -> Path:
-    return Path(values["to"].value).expanduser()
 
 
 def _summary(written: RecordSet) -> str:

@@ -126,8 +126,17 @@ def _report_failure(argv: Sequence[str], error: Exception) -> int:
         str(error) if expected else f"{type(error).__name__}: {error}; --debug shows where"
     ]
     for message in messages:
-        print(f"tftrain {argv[0]}: {' '.join(message.split())}", file=sys.stderr)
+        print(f"tftrain {_typed(argv)}: {' '.join(message.split())}", file=sys.stderr)
     return error.exit_code if expected else 1
+
+
+def _typed(argv: Sequence[str]) -> str:
+    """The words that name the command: two where the first has commands of its own."""
+    try:
+        _, rest = find(argv)
+    except Exception:  # the failure to be reported may be this one
+        return argv[0]
+    return " ".join(argv[: len(argv) - len(rest)])
 
 
 def _overview() -> str:

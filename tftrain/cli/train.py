@@ -26,7 +26,7 @@ from absl import flags
 
 from tftrain import data, distribute, export, training
 from tftrain.cli import arguments, learning_rate, report
-from tftrain.errors import ConfigError, RunFolderError, TftrainError
+from tftrain.errors import RunFolderError, refusals
 from tftrain.keras_api import require_tensorflow_backend
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
@@ -71,17 +71,10 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
     for name in ("out", "config"):
         if values[name].present and not values[name].value:
             yield f"--{name} is empty"
-    try:
-        if values.out and not values.find_learning_rate:
-            training.RunFolder(values.out).check_free(overwrite=values.overwrite)
-    except TftrainError as error:
-        yield str(error)
-    try:
-        _resolve(values)
-    except ConfigError as error:
-        yield from error.problems
-    except TftrainError as error:
-        yield str(error)
+    if values.out and not values.find_learning_rate:
+        folder = training.RunFolder(values.out)
+        yield from refusals(folder.check_free, overwrite=values.overwrite)
+    yield from refusals(_resolve, values)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:

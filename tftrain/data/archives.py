@@ -28,19 +28,32 @@ _LARGEST_IDX = 8 << 30
 _LARGEST_RANK = 4
 
 
+def npz_names(path: Path) -> list[str]:
+    """Names of the arrays in an `.npz`.
+
+    Raises:
+        DataError: The file is no such archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except Exception as error:  # what a damaged header makes zipfile raise is open-ended
+        raise DataError(
+            f"{path} is no .npz archive: it is truncated or damaged; fetch it again"
+        ) from error
+
+
 def read_npz(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
     """Reads arrays by name from an `.npz`, with pickling off.
 
     Raises:
         DataError: The file is damaged, lacks a name, or holds pickled objects.
     """
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no .npz archive: it is truncated or damaged; fetch it again")
+    found = npz_names(path)
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = archive.files
             arrays = {name: archive[name] for name in names if name in found}
-    except Exception as error:  # what a damaged header makes NumPy and zipfile raise is open-ended
+    except Exception as error:  # as above
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path} holds pickled objects; they are not opened, because unpickling can run "

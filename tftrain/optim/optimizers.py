@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from tftrain.errors import BadInput, UnknownName, suggestion
 from tftrain.keras_api import keras
+from tftrain.optim.rates import check_rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,8 +175,7 @@ def _check_options(name: str, made: type, options: dict[str, Any]) -> None:
 def _rate(learning_rate: Any) -> Any:
     if not isinstance(learning_rate, (int, float)):
         return learning_rate
-    if not 0 < learning_rate < float("inf"):
-        raise BadInput(f"learning_rate is {learning_rate}; expected a positive number")
+    check_rate(learning_rate)
     return float(learning_rate)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tftrain import augment, data, distribute, models, optim
-from tftrain.errors import BadInput, ConfigError, suggestion
+from tftrain.errors import BadInput, ConfigError, refusals, suggestion
 from tftrain.training import engines, optimization
 
 _LARGEST = 2**31
@@ -157,23 +157,16 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
         (augment.check_names, config.augment),
         (engines.check_name, config.engine),
     ):
-        if name is None:
-            continue
-        try:
-            check(name)
-        except BadInput as error:
-            yield str(error)
+        if name is not None:
+            yield from refusals(check, name)
     if config.cache is not None and not config.dataset.startswith(data.RECORDS):
         yield (
             f"cache is {config.cache!r}, but the dataset is {config.dataset!r}, which is in memory "
             "already; expected it only with records:FOLDER"
         )
-    try:
-        distribute.check_options(config.strategy, config.devices, config.sync_every)
-    except ConfigError as error:
-        yield from error.problems
-    except BadInput as error:
-        yield str(error)
+    yield from refusals(
+        distribute.check_options, config.strategy, config.devices, config.sync_every
+    )
     for name in ("epochs", "batch_size", "learning_rate"):
         value = getattr(config, name)
         if value is not None and not 0 < value < float("inf"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -20,16 +19,15 @@ from tftrain.training.run_folder import RunFolder
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A compiled model with the data and settings it is to be trained by."""
+    """A compiled model with the data and settings it is to be trained by.
+
+    `augmentation` is what training batches go through.
+    """
 
     config: TrainConfig
     splits: data.Splits
     model: keras.Model
-
-    @functools.cached_property
-    def augmentation(self) -> augment.Composition | None:
-        """What training batches go through."""
-        return _augmentation(self.config, self.splits.info.classes)
+    augmentation: augment.Composition | None
 
     def batches(self, first_epoch: int = 0) -> tf.data.Dataset:
         """Training batches without end, from the epoch given."""
@@ -114,7 +112,7 @@ def prepare(
             loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-    return _with_engine(Experiment(config, splits, model))
+    return _with_engine(Experiment(config, splits, model, augmentation))
 
 
 def run(

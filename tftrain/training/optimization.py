@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tftrain import models, optim
-from tftrain.errors import BadInput
+from tftrain.errors import BadInput, refusals
 from tftrain.keras_api import keras
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def problems(config: TrainConfig) -> Iterator[str]:
             ema=config.ema,
         )
     yield from optim.regularization.problems(l1=config.l1, l2=config.l2)
-    yield from _refusal(optim.schedules.check_name, config.schedule)
-    yield from _refusal(_check_warmup, config)
+    yield from refusals(optim.schedules.check_name, config.schedule)
+    yield from refusals(_check_warmup, config)
     if config.clip is not None:
-        yield from _refusal(optim.Clipping.parse, config.clip)
-    yield from _refusal(optim.check_codec, config.gradient_codec)
+        yield from refusals(optim.Clipping.parse, config.clip)
+    yield from refusals(optim.check_codec, config.gradient_codec)
     yield from _codec_problems(config)
     if config.model in models.names():
-        yield from _refusal(models.check_dropout, config.model, config.dropout)
+        yield from refusals(models.check_dropout, config.model, config.dropout)
 
 
 def with_learning_rate(config: TrainConfig) -> TrainConfig:
@@ -135,10 +135,3 @@ def _codec_problems(config: TrainConfig) -> Iterator[str]:
             f"gradient_codec={config.gradient_codec!r} with {setting}: replicas do not sum their "
             "gradients there; expected strategy 'mirrored' or 'multiworker'"
         )
-
-
-def _refusal(check: Callable[..., Any], *arguments: Any) -> Iterator[str]:
-    try:
-        check(*arguments)
-    except BadInput as error:
-        yield str(error)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tftrain.atomic import replace_file
+from tftrain.atomic import alone_in, replace_file
 from tftrain.errors import RunFolderError
 
 
@@ -105,22 +104,13 @@ class RunFolder:
         if self.previous:
             shutil.rmtree(self.previous)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keeps other processes of this machine from training in the folder meanwhile.
 
         Raises:
             RunFolderError: One is at it.
         """
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunFolderError(f"another process is training in {self.path}") from error
-            yield
-        finally:
-            os.close(folder)
+        return alone_in(self.path, RunFolderError(f"another process is training in {self.path}"))
 
     def read_config(self) -> dict[str, Any]:
         """The run's resolved settings, and the environment they were resolved in."""

@@ -91,6 +91,14 @@ def test_a_damaged_npz_is_refused(tmp_path):
         write(tmp_path / "a.npz", tmp_path)
 
 
+def test_an_npz_with_a_damaged_table_of_contents_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros((4, 2)), y=np.arange(4) % 2)
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"PK\x00\x00"))
+    with pytest.raises(DataError, match=r"no \.npz archive"):
+        write(path, tmp_path)
+
+
 def test_a_table_keeps_columns_and_class_names(tmp_path):
     path = table(tmp_path, "height,kind,width\n1.5,rose,2\n-3,lily,4e1\n5,rose,6\n")
     written = write(path, tmp_path, label="kind")

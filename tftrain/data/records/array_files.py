@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from tftrain.data.archives import read_npz
+from tftrain.data.archives import npz_names, read_npz
 from tftrain.data.examples import Examples, Info, RawDataset, checked
 from tftrain.data.records.content import SPLITS, ArrayPart, Content, check_classes
 from tftrain.data.records.schema import RAW, Schema, storable
@@ -61,7 +60,7 @@ def read_archive(path: Path) -> Content:
 
 
 def _arrays(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    names = _names(path)
+    names = set(npz_names(path))
     if {"x", "y"} <= names and "x_train" not in names:
         return {"train": read_npz(path, ("x", "y"))}
     found = {}
@@ -71,13 +70,6 @@ def _arrays(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
                 found[split] = read_npz(path, (f"x_{name}", f"y_{name}"))
                 break
     return found
-
-
-def _names(path: Path) -> set[str]:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no .npz archive: it is truncated or damaged; fetch it again")
-    with zipfile.ZipFile(path) as archive:
-        return {name.removesuffix(".npy") for name in archive.namelist()}
 
 
 def _highest(y: np.ndarray, path: Path) -> int:

@@ -15,7 +15,6 @@ from tftrain.data.records import manifest as manifests
 from tftrain.data.records import signature
 from tftrain.data.records.manifest import Manifest
 from tftrain.data.records.reading import Losses, ShardReader, naming_damage
-from tftrain.data.records.schema import bytes_of
 from tftrain.data.records.shards import Shard
 from tftrain.errors import BadInput, DataError, UnknownName
 from tftrain.keras_api import tf
@@ -124,11 +123,6 @@ class RecordSplit:
                 x[at : at + len(some_y)], y[at : at + len(some_y)] = some_x, some_y
                 at += len(some_y)
         return Examples(x, y)
-
-    @property
-    def example_bytes(self) -> int:
-        """Bytes of one decoded x: what a shuffle buffer of examples would hold of each."""
-        return bytes_of(self.schema)
 
 
 class RecordSet:

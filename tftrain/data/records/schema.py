@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -95,11 +94,6 @@ def storable(x: np.ndarray) -> np.ndarray:
     if dtype not in _RAW_DTYPES:
         raise DataError(f"values of type {x.dtype}; expected one of {', '.join(_RAW_DTYPES)}")
     return x.astype(np.dtype(dtype).newbyteorder("<"), copy=False)
-
-
-def bytes_of(schema: Schema) -> int:
-    """Bytes of one decoded `x`."""
-    return math.prod(schema.shape) * np.dtype(schema.dtype).itemsize
 
 
 def _features(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

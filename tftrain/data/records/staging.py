@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tftrain.atomic import replace_file
+from tftrain.atomic import alone_in, replace_file
 from tftrain.data.records.shards import Shard, sha256
 from tftrain.errors import BadInput
 
@@ -57,16 +56,9 @@ class Staging:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(f"{self.path} cannot be made: {error.strerror}") from error
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BadInput(f"another process is writing {self.target}") from error
+        with alone_in(self.path, BadInput(f"another process is writing {self.target}")):
             self._take_up(json.loads(json.dumps(plan)))
             yield self
-        finally:
-            os.close(folder)
 
     def _take_up(self, plan: Any) -> None:
         if _read_json(self._state / _PLAN) != plan:
