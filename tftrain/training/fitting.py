@@ -17,7 +17,7 @@ from tftrain.distribute import keras_bridge
 from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
 from tftrain.errors import EngineError
 from tftrain.keras_api import keras
-from tftrain.training import engine_choice, engine_memory, engines
+from tftrain.training import engine_choice, engine_memory, engines, obstacles
 from tftrain.training.batch_callbacks import needing_every_batch
 from tftrain.training.engine_choice import first_line
 from tftrain.training.engines import AUTO, FUSED, FUSED_XLA, KERAS, MULTI_STEP
@@ -174,10 +174,10 @@ class _Fit:
         return engine
 
     def _obstacle(self, engine: str) -> str | None:
-        in_model = engines.obstacle_in_model(engine, self._model)
+        in_model = obstacles.in_model(engine, self._model)
         if in_model or engine == KERAS:
             return in_model
-        return engines.obstacle_in_call(engine, self._model, self._train, self._acting)
+        return obstacles.in_call(engine, self._model, self._train, self._acting)
 
     def _choose(self) -> tuple[str, str]:
         found = self._obstacle(FUSED)
@@ -229,7 +229,7 @@ class _Fit:
         return self._by_fused(engine)
 
     def _by_keras(self) -> keras.callbacks.History:
-        if engines.reads_data_itself(self._model):
+        if obstacles.reads_data_itself(self._model):
             return self._model.fit(**self._arguments)
         validation = self._validation and self._validation.adapter
         return self._fit(self._train.adapter, validation)
@@ -245,7 +245,7 @@ class _Fit:
         self._build()
         train, program = self._fused(self._train), self._program(engine)
         validation = self._validation and self._validation.adapter
-        if validation and not engines.obstacle_in_call(FUSED, self._model, self._validation, []):
+        if validation and not obstacles.in_call(FUSED, self._model, self._validation, []):
             validation = self._fused(self._validation)
         make = functools.partial(self._fused_steps, xla=engine == FUSED_XLA)
         with _stepping(self._model, make, program):
