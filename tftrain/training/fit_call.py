@@ -1,0 +1,200 @@
+"""One call of `fit`: its engine chosen, its data prepared, and Keras's `fit` called with both."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
+from tftrain.errors import EngineError
+from tftrain.keras_api import keras
+from tftrain.training import engine_choice, engine_memory, fit_arguments, obstacles
+from tftrain.training.batch_callbacks import needing_every_batch
+from tftrain.training.engine_choice import first_line
+from tftrain.training.engines import AUTO, FUSED, FUSED_XLA, KERAS, MULTI_STEP
+from tftrain.training.fit_data import FitData
+from tftrain.training.fused_data import FusedData
+from tftrain.training.fused_steps import FusedSteps
+from tftrain.training.multi_steps import MultiSteps
+
+_READ_BY_DATA = (
+    *("x", "y", "sample_weight", "class_weight", "batch_size", "shuffle"),
+    *("validation_data", "validation_split", "validation_batch_size"),
+)
+_WORTH_COMPILING = 10_000  # steps of validation that take as long as XLA's compilation
+
+
+class FitCall:
+    """A model and the arguments of `model.fit`, by name; `seed` is that of the order of arrays."""
+
+    def __init__(self, model: Any, arguments: dict[str, Any], seed: int | None) -> None:
+        self._model, self._arguments = model, arguments
+        self._acting = needing_every_batch(arguments["callbacks"])
+        self._seed = seed
+        self._made: dict[str, FusedSteps] = {}
+
+    @functools.cached_property
+    def _data(self) -> tuple[FitData, FitData | None]:
+        return fit_arguments.data_of(self._arguments, self._seed)
+
+    @property
+    def _train(self) -> FitData:
+        return self._data[0]
+
+    @property
+    def _validation(self) -> FitData | None:
+        return self._data[1]
+
+    def run(self, engine: str) -> keras.callbacks.History:
+        """Trains by the engine of this name."""
+        if engine == AUTO:
+            engine = self.choose()
+        elif found := self._obstacle(engine):
+            raise EngineError(
+                f"engine {engine!r} cannot run this: {found}; use engine='auto' or 'keras'"
+            )
+        history = self._with_functions(engine)
+        history.engine = engine
+        return history
+
+    def choose(self) -> str:
+        """The engine that `auto` stands for, said in a line on stderr."""
+        engine, reason = self._choose()
+        _say_once(self._model, f"engine {engine} ({reason})")
+        if engine in self._made:
+            self._model.train_function = self._made[engine]
+        return engine
+
+    def _obstacle(self, engine: str) -> str | None:
+        in_model = obstacles.in_model(engine, self._model)
+        if in_model or engine == KERAS:
+            return in_model
+        return obstacles.in_call(engine, self._model, self._train, self._acting)
+
+    def _choose(self) -> tuple[str, str]:
+        found = self._obstacle(FUSED)
+        if not found:
+            return self._measure()
+        if not self._obstacle(MULTI_STEP):
+            return MULTI_STEP, found
+        return KERAS, found
+
+    def _measure(self) -> tuple[str, str]:
+        data = self._fused(self._train)
+        try:
+            self._build()
+            single = data.capacity == 1
+            key = engine_memory.key(self._model, data.chunks.spec, single)
+            sample = functools.partial(data.chunks.sample, data.capacity)
+            names = (FUSED,) if self._obstacle(FUSED_XLA) else (FUSED, FUSED_XLA)
+            choice = engine_choice.choose(self._program, sample, self._steps_left(), key, names)
+        except Exception as error:  # the user's model fails in Keras too, which then says how
+            return KERAS, f"a trial step failed: {type(error).__name__}: {first_line(error)}"
+        return choice.engine, choice.reason
+
+    def _steps_left(self) -> float:
+        epochs = self._arguments["epochs"] - self._arguments["initial_epoch"]
+        return math.inf if self._train.batches is None else self._train.batches * epochs
+
+    def _build(self) -> None:
+        self._model._symbolic_build(data_batch=batch_of_specs(self._train.chunks.spec))
+
+    def _program(self, engine: str) -> FusedSteps:
+        """The training program, this model's last one if it can be used again."""
+        if engine not in self._made:
+            last = self._model.train_function
+            again = isinstance(last, FusedSteps) and last.xla == (engine == FUSED_XLA)
+            step = self._model.train_step
+            self._made[engine] = (
+                last if again else FusedSteps(self._model, step, engine == FUSED_XLA)
+            )
+        return self._made[engine]
+
+    def _fused(self, of: FitData) -> FusedData:
+        return of.fused(self._model.steps_per_execution if self._acting else None)
+
+    def _with_functions(self, engine: str) -> keras.callbacks.History:
+        if engine == KERAS:
+            return self._by_keras()
+        if engine == MULTI_STEP:
+            return self._by_multi_step()
+        return self._by_fused(engine)
+
+    def _by_keras(self) -> keras.callbacks.History:
+        if obstacles.reads_data_itself(self._model):
+            return self._model.fit(**self._arguments)
+        validation = self._validation and self._validation.adapter
+        return self._fit(self._train.adapter, validation)
+
+    def _by_multi_step(self) -> keras.callbacks.History:
+        train, steps = self._train.several_at_a_time()
+        make = functools.partial(MultiSteps, self._model, steps=steps)
+        validation = self._validation and self._validation.adapter
+        with _stepping(self._model, make, None):
+            return self._fit(train, validation)
+
+    def _by_fused(self, engine: str) -> keras.callbacks.History:
+        self._build()
+        train, program = self._fused(self._train), self._program(engine)
+        validation = self._validation and self._validation.adapter
+        if validation and not obstacles.in_call(FUSED, self._model, self._validation, []):
+            validation = self._fused(self._validation)
+        make = functools.partial(self._fused_steps, xla=engine == FUSED_XLA)
+        with _stepping(self._model, make, program):
+            return self._fit(train, validation)
+
+    def _fused_steps(self, step: Callable[[Any], Any], xla: bool) -> FusedSteps:
+        if step == self._model.test_step:
+            xla = xla and self._validation_steps() >= _WORTH_COMPILING
+        return FusedSteps(self._model, step, xla)
+
+    def _validation_steps(self) -> float:
+        batches = self._validation and self._validation.batches
+        return (batches or 0) * self._arguments["epochs"]
+
+    def _fit(self, train: Any, validation: Any) -> keras.callbacks.History:
+        given = {n: v for n, v in self._arguments.items() if n not in _READ_BY_DATA}
+        callbacks = given["callbacks"]
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            given["callbacks"] = [_EpochNumbers(self._train), *keras.tree.flatten(callbacks or [])]
+        return self._model.fit(x=train, validation_data=validation, **given)
+
+
+class _EpochNumbers(keras.callbacks.Callback):
+    """Tells the data which epoch it is, also when `fit` goes on with a later one."""
+
+    def __init__(self, data: FitData) -> None:
+        super().__init__()
+        self._data = data
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._data.begin_epoch(epoch)
+
+
+@contextlib.contextmanager
+def _stepping(model: Any, make: Callable[..., Any], program: FusedSteps | None) -> Iterator[None]:
+    """Within the block the model's step functions are of this making.
+
+    A program stays with the model for the next `fit`, as Keras's functions do.
+    """
+    # Past Keras's tracking, which would look into it.
+    model.__dict__["_make_function"] = make
+    model.train_function, model.test_function = program, None
+    try:
+        yield
+    finally:
+        del model.__dict__["_make_function"]
+        model.test_function = None
+        if program is None:
+            model.train_function = None
+
+
+def _say_once(model: Any, text: str) -> None:
+    """Repeated calls of `fit` say it once."""
+    if getattr(model, "_tftrain_said", None) != text:
+        print(f"tftrain: {text}", file=sys.stderr)
+        model.__dict__["_tftrain_said"] = text
