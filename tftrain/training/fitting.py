@@ -46,6 +46,7 @@ def fit(
         EngineError: An engine was asked for that cannot run this.
 
     Example:
+        >>> import numpy as np
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> x = np.ones((8, 2), "float32")

@@ -125,6 +125,43 @@ def loss_scale_optimizer_sees_parts(strategy):
     return not np.allclose(seen[0], seen[1], atol=1e-6)
 
 
+def told_of_a_batch_that_is_not_there():
+    ends = []
+
+    class Noting(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            ends.append(batch)
+
+    one = model_of(tf.distribute.get_strategy(), steps_per_execution=3)
+    fit(one, batch_size=2, callbacks=[Noting()])
+    return ends[-1] > 4  # there are five batches
+
+
+def epochs_are_shuffled_alike():
+    class Noting(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.layers.Dense(1)
+            self.seen = tf.Variable(tf.zeros([10]), trainable=False)
+
+        def call(self, x):
+            return self.inner(x)
+
+        def train_step(self, data):
+            self.seen.assign(data[0][:, 0])
+            return super().train_step(data)
+
+    orders = []
+    keras.utils.set_random_seed(3)
+    model = Noting()
+    model.compile("sgd", "mse")
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: orders.append(model.seen.numpy().tolist())
+    )
+    model.fit(X, Y, batch_size=10, epochs=3, verbose=0, callbacks=[note])
+    return orders[0] == orders[1] == orders[2]
+
+
 def mirrored():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -165,6 +202,8 @@ def mirrored():
             "", lambda: fit(model_of(strategy, jit_compile=True))
         ),
         "epoch_iterator: one process counts a step too many": counts_step_after_end(),
+        "stepped_data: a batch that is not there": told_of_a_batch_that_is_not_there(),
+        "seeded_arrays: every epoch in the same order": epochs_are_shuffled_alike(),
     }
 
 

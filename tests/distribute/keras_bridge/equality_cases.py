@@ -372,6 +372,24 @@ def evaluation():
     return {"weights": [], "history": {k: [v] for k, v in results.items()}, "predictions": []}
 
 
+@case
+def fused_here_several_steps_there():  # the last case: in one process too, it repairs Keras
+    import tensorflow as tf
+
+    import tftrain
+
+    model = compiled(dense())
+    replicated = tf.distribute.has_strategy()
+    options = {"batch_size": BATCH, "epochs": EPOCHS, "validation_data": VALIDATION, "verbose": 0}
+    history = tftrain.fit(model, X, Y, seed=5, **options)
+    assert history.engine == ("multi_step" if replicated else "fused_epoch"), history.engine
+    return {
+        "weights": model.get_weights(),
+        "history": history.history,
+        "predictions": predicted(model, X),
+    }
+
+
 def run(names, scope=contextlib.nullcontext):
     """Runs cases in order, each with fresh seeds; flattens results to arrays by name."""
     arrays = {}
