@@ -144,49 +144,48 @@ def run_process(name: str, workload: str, data: Path) -> dict[str, Any]:
         return {**json.loads(report.read_text()), "other_cores": load.cores}
 
 
-def measure(workload: str, data: Path, names: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """All reports of a workload, by program."""
+Reports = dict[str, list[dict[str, Any]]]  # of a workload, by program
+
+
+def measure(workload: str, data: Path, names: list[str], reports: Reports) -> None:
+    """Adds the reports of all rounds to `reports`, one by one."""
     network = WORKLOADS[workload].network
     able = [name for name in names if network in PROGRAMS[name].networks]
-    reports: dict[str, list[dict[str, Any]]] = {name: [] for name in able}
     for number in range(REPEATS.value):
         for name in able if number % 2 == 0 else reversed(able):
             report = run_process(name, workload, data)
-            reports[name].append(report)
+            reports.setdefault(name, []).append(report)
             print(
                 f"round {number + 1} of {REPEATS.value}: {workload}, {name}: "
                 f"{summary.steady(report):.3f} s an epoch",
                 file=sys.stderr,
             )
-    return reports
 
 
 def compare(names: list[str]) -> dict[str, Any]:
-    """Measures all workloads and prints the table."""
+    """Measures all workloads and prints the table; what a run cut short has, it shows as well."""
+    reports: dict[str, Reports] = {workload: {} for workload in ONLY.value}
     with tempfile.TemporaryDirectory() as folder:
         # All of it first: what is wrong with the data shows before an hour has passed.
         files = {
             workload: data_files.prepare(
                 WORKLOADS[workload].network, Path(folder), DATA_DIR.value, QUICK.value
             )
-            for workload in ONLY.value
+            for workload in reports
         }
-        results = {
-            workload: summary.summarize(measure(workload, data, names))
-            for workload, (data, _) in files.items()
-        }
-    held = {workload: words for workload, (_, words) in files.items()}
-    print(summary.HEAD)
-    for workload, of_workload in results.items():
-        print(summary.table(workload, of_workload))
+        try:
+            for workload, (data, _) in files.items():
+                measure(workload, data, names, reports[workload])
+        finally:
+            results = {workload: summary.summarize(of) for workload, of in reports.items() if of}
+            print(summary.HEAD)
+            for workload, of_workload in results.items():
+                print(summary.table(workload, of_workload), flush=True)
     print()
     for workload, of_workload in results.items():
-        if not of_workload:
-            print(f"{workload}: none of the programs is for it")
-            continue
         size = next(iter(of_workload.values()))["data_bytes"] / 1e6
-        print(f"data of {workload}: {held[workload]}, {size:,.0f} MB")
-    return {"data": held, "results": results}
+        print(f"data of {workload}: {files[workload][1]}, {size:,.0f} MB")
+    return {"data": {workload: files[workload][1] for workload in results}, "results": results}
 
 
 def main(_: list[str]) -> None:

@@ -41,7 +41,7 @@ def train(sheet: Sheet) -> None:
             loss.backward()
             optimizer.step()
             updates += 1
-            loss_sum += loss.detach() * len(rows)
+            loss_sum.add_(loss.detach(), alpha=len(rows))
             correct += accurate(logits.detach(), labels)
         return loss_sum.item() / len(x), correct.item() / len(x)
 

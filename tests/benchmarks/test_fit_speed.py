@@ -12,6 +12,7 @@ import fit_speed_picture
 import fit_speed_summary as summary
 import numpy as np
 import pytest
+from absl import flags
 from absl.testing import flagsaver
 from fit_programs import data_files, workloads
 from other_load import OtherLoad
@@ -116,6 +117,14 @@ def test_a_program_that_is_not_installed_is_left_out_with_a_remedy(benchmark):
     benchmark["PROGRAMS"]["imaginary"] = benchmark["Program"]("x.py", needs=("no_such_peer",))
     assert benchmark["lacking"]("imaginary") == "not installed: pip install no_such_peer"
     assert benchmark["lacking"]("keras") is None
+
+
+def test_what_was_measured_before_a_failure_is_shown(benchmark, capsys):
+    flags.FLAGS(["fit_speed", "--quick", "--only=mlp-128", "--repeats=1", "--epochs=2"])
+    benchmark["PROGRAMS"]["broken"] = benchmark["Program"]("no_such_script.py")
+    with pytest.raises(RuntimeError, match="broken ended with 2"):
+        benchmark["compare"](["floor", "broken"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("| mlp-128 | floor |")
 
 
 @pytest.mark.parametrize(
