@@ -72,6 +72,7 @@ PROGRAMS = {
     "tf_keras": Program("tf_keras_fit.py"),
     "keras_on_jax": Program("keras_fit.py", backend="jax", needs=("jax",)),
     "torch": Program("torch_loop.py", needs=("torch",)),
+    "torch_1_thread": Program("torch_loop.py", ("--threads=1",), needs=("torch",)),
     "lightning": Program("lightning_trainer.py", needs=("torch", "lightning")),
     "jax_scan": Program("jax_scan.py", needs=("jax", "optax")),
     "tftrain": Program("tftrain_fit.py"),

@@ -1,14 +1,19 @@
 """A loop in PyTorch: the data are two tensors, a batch is taken by index from a permutation.
 
-python benchmarks/fit_programs/torch_loop.py --data=mnist.npz
+python benchmarks/fit_programs/torch_loop.py --data=mnist.npz --threads=1
 """
 
 from __future__ import annotations
 
 import torch
 import torch_networks
+from absl import flags
 from sheet import Sheet, run
 from torch.nn import functional
+
+THREADS = flags.DEFINE_integer(
+    "threads", 0, "of an operation; 0: what PyTorch takes", lower_bound=0
+)
 
 
 def accurate(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -16,6 +21,8 @@ def accurate(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def train(sheet: Sheet) -> None:
+    if THREADS.value:
+        torch.set_num_threads(THREADS.value)
     torch.manual_seed(sheet.seed)
     workload = sheet.workload
     x, y, validation_x, validation_y = torch_networks.tensors(workload, sheet.data())
