@@ -7,9 +7,9 @@ the floor, and a whole run of 5 epochs in half the time. The others: what people
     python benchmarks/fit_speed.py --only=mlp-32 --programs=keras,tftrain
     python benchmarks/fit_speed.py --quick                   # its figures mean nothing
 
-PyTorch's own package brings GPU libraries of gigabytes on Linux; a build for CPUs is enough: take
-the command that pytorch.org gives for Linux, pip and CPU, before the extra. A peer that is not
-installed is left out, with a line that says so.
+PyTorch's own package brings GPU libraries of gigabytes on Linux; its build for CPUs is enough:
+first install that, by the command that PyTorch's installation page gives for CPU. A peer that is
+not installed is left out, with a line that says so.
 
 All programs (fit_programs/, each a script that runs by itself) train the same network from the
 same initializers on the same rows, reshuffled every epoch, in the same batches, the last one
@@ -22,7 +22,9 @@ batches as large. They report updates and parameters: where these differ, nothin
   on TensorFlow, tf_keras and tftrain export for TF Serving; the others save their parameters.
 - Memory: the largest resident set, next to the bytes of the data.
 - Others: how many cores programs outside the benchmark kept busy meanwhile, the mean and the worst
-  process: a figure measured beside much of that is worth little.
+  process: a figure measured beside much of that is worth little. PyTorch suffers most, as its
+  threads wait for each other in every operation: beside one busy program an epoch of mlp-32 took
+  34 s on two threads, 1.4 s on one. So the loop is measured both ways.
 
 The floor is no training: see fit_programs/floor.py. Made data stand in for MNIST without
 `--data_dir`; then accuracy says little.
@@ -31,7 +33,6 @@ The floor is no training: see fit_programs/floor.py. Made data stand in for MNIS
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -108,7 +109,7 @@ def lacking(name: str) -> str | None:
     if name == "tftrain":
         import tftrain
 
-        if not hasattr(tftrain, "fit"):
+        if "fit" not in tftrain.__all__:  # hasattr would load TensorFlow
             return f"tftrain {tftrain.__version__} has no fit: update it"
     return None
 

@@ -43,10 +43,9 @@ def _of_program(reports: list[dict[str, Any]]) -> dict[str, Any]:
         "most": epochs[-1],
         "first_epoch_seconds": statistics.median(one["epoch_seconds"][0] for one in reports),
         "other_cores": [statistics.mean(loads), max(loads)] if loads else None,
-        "ways": sorted({f"{one['update']}, {one['cores']}" for one in reports if "update" in one}),
     }
     for key, value in reports[0].items():
-        if isinstance(value, int | float) and key not in (*result, "other_cores"):
+        if isinstance(value, int | float) and key not in result:
             result[key] = statistics.median(report[key] for report in reports)
     return result
 

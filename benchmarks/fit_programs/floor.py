@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from sheet import Sheet, run
 from threadpoolctl import threadpool_limits
 from workloads import EPSILON, LEARNING_RATE
 
-TRIAL_STEPS = 200
 BETA1, BETA2 = 0.9, 0.999
 
 
@@ -107,15 +107,6 @@ def xla_adam(parameters: int) -> Callable[[int], None]:
     return run_steps
 
 
-def faster(ways: dict[str, Callable[[int], None]]) -> str:
-    """The name of the way whose best of three trials is shortest."""
-    best = {}
-    for name, way in ways.items():
-        way(2)
-        best[name] = min(timed(way, TRIAL_STEPS) for _ in range(3))
-    return min(best, key=best.__getitem__)
-
-
 def timed(act: Callable[..., Any], *arguments: Any) -> float:
     start = time.perf_counter()
     act(*arguments)
@@ -123,39 +114,37 @@ def timed(act: Callable[..., Any], *arguments: Any) -> float:
 
 
 def train(sheet: Sheet) -> None:
-    """Measures; `begin` and `end_epoch` frame each epoch as in the programs that train."""
+    """Measures every way in every epoch; the epoch's figure is the sum of the faster ones."""
     workload, data = sheet.workload, sheet.data()
     sizes, batch = workload.dense_sizes, workload.batch
     train_steps = steps_of(len(data.x), batch)
     validation_steps = steps_of(len(data.validation_x), batch)
     count = sum((before + 1) * after for before, after in itertools.pairwise(sizes))
-    updates = {"numpy": numpy_adam(count), "xla": xla_adam(count)}
-    update = faster(updates)
-    threads = {"one": 1, "all": None}
 
-    def trial(limit: int | None) -> Callable[[int], None]:
-        def run_steps(steps: int) -> None:
-            with threadpool_limits(limit):
-                product_epoch(sizes, [batch] * steps, [])
+    def products(cores: int | None) -> None:
+        with threadpool_limits(cores):
+            product_epoch(sizes, train_steps, validation_steps)
 
-        return run_steps
-
-    cores = faster({name: trial(limit) for name, limit in threads.items()})
-    times = []
+    product_ways = {"one_core": partial(products, 1), "all_cores": partial(products, None)}
+    update_ways = {"numpy": numpy_adam(count), "xla": xla_adam(count)}
+    for update in update_ways.values():
+        update(2)
     sheet.begin()
+    times: list[dict[str, float]] = []
     for _ in range(sheet.epochs):
-        with threadpool_limits(threads[cores]):
-            of_products = timed(product_epoch, sizes, train_steps, validation_steps)
-        times.append((of_products, timed(updates[update], len(train_steps))))
-        sheet.end_epoch()
-    of_products, of_updates = np.median(times, axis=0)
+        of_products = {name: timed(way) for name, way in product_ways.items()}
+        of_updates = {name: timed(way, len(train_steps)) for name, way in update_ways.items()}
+        least = min(of_products.values()) + min(of_updates.values())
+        times.append({**of_products, **of_updates, "least": least})
+    ways = {
+        f"{name}_seconds": float(np.median([epoch[name] for epoch in times[1:]]))
+        for name in (*product_ways, *update_ways)
+    }
     sheet.write(
         parameters=count,
         updates=sheet.epochs * len(train_steps),
-        product_seconds=float(of_products),
-        update_seconds=float(of_updates),
-        cores=cores,
-        update=update,
+        epoch_seconds=[epoch["least"] for epoch in times],
+        **ways,
     )
 
 

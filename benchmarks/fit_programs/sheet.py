@@ -69,7 +69,7 @@ class Sheet:
     def write(self, **facts: Any) -> None:
         """Adds what the program knows of itself and writes the report."""
         times = [end - start for start, end in zip(self._stamps, self._stamps[1:], strict=False)]
-        report = {**self._facts, **facts, "epoch_seconds": times, "peak_bytes": peak_bytes()}
+        report = {"epoch_seconds": times, "peak_bytes": peak_bytes(), **self._facts, **facts}
         text = json.dumps(report)
         if REPORT.value:
             Path(REPORT.value).write_text(text)
