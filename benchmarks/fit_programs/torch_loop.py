@@ -41,8 +41,8 @@ def train(sheet: Sheet) -> None:
         network.train()
         loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.int64)
         for rows in torch.randperm(len(x)).split(workload.batch):
-            labels = y[rows]
-            logits = forward(x[rows])
+            labels = y.index_select(0, rows)
+            logits = forward(x.index_select(0, rows))
             loss = functional.cross_entropy(logits, labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
