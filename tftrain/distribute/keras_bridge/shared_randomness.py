@@ -65,7 +65,7 @@ class EpochShuffles:
 
     def set_epoch(self, epoch: int) -> None:
         """Makes the next pass over the data that of an epoch."""
-        self._seed[1].assign(epoch)
+        self._seed.assign_add([0, epoch - self._seed.numpy()[1]])
 
     @contextlib.contextmanager
     def in_place_of_unseeded(self) -> Iterator[None]:
