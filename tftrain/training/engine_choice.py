@@ -22,7 +22,8 @@ from tftrain.training.fused_steps import FusedSteps
 from tftrain.training.runs import Run
 
 _COMPILATION = "compilation"
-_WORTH_COMPILING = 3.0  # seconds of training left below which XLA is not tried
+_WORTH_COMPILING = 2.0  # seconds of training left below which XLA is not tried
+_HOPELESS = 4  # times as slow as the plain loop
 _ROUNDS = 3
 _ROUND_SECONDS = 0.05
 
@@ -61,7 +62,8 @@ def choose(
         if engine in seconds or not _is_worth_a_trial(engine, seconds, steps_left):
             continue
         try:
-            seconds |= _measured(engine, make(engine), sample())
+            limit = _HOPELESS * seconds.get(PLAIN, math.inf)
+            seconds |= _measured(engine, make(engine), sample(), limit)
         except tf.errors.OpError as error:
             if engine != XLA:
                 raise
@@ -86,16 +88,17 @@ def _fastest(seconds: dict[str, float], steps_left: float) -> str:
     return XLA if with_xla < seconds[PLAIN] * steps_left else PLAIN
 
 
-def _measured(engine: str, program: FusedSteps, run: Run) -> dict[str, float]:
+def _measured(engine: str, program: FusedSteps, run: Run, limit: float) -> dict[str, float]:
     begin = time.perf_counter()
     with unchanged(program.variables_of(run)):
         program.run(run, 1)
         compilation = time.perf_counter() - begin
-        seconds = _seconds_per_step(program, run)
+        seconds = _seconds_per_step(program, run, limit)
     return {engine: seconds} | ({_COMPILATION: compilation} if engine == XLA else {})
 
 
-def _seconds_per_step(program: FusedSteps, run: Run) -> float:
+def _seconds_per_step(program: FusedSteps, run: Run, limit: float) -> float:
+    """The best of some rounds, or of one that shows that the limit is far."""
     steps, best = 1, math.inf
     for _ in range(_ROUNDS):
         begin = time.perf_counter()
@@ -103,6 +106,8 @@ def _seconds_per_step(program: FusedSteps, run: Run) -> float:
         tf.nest.map_structure(lambda log: log.numpy(), logs)
         taken = time.perf_counter() - begin
         best = min(best, taken / steps)
+        if best > limit:
+            break
         steps = max(1, min(run.steps, int(_ROUND_SECONDS / best)))
     return best
 

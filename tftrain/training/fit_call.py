@@ -25,7 +25,7 @@ _READ_BY_DATA = (
     *("x", "y", "sample_weight", "class_weight", "batch_size", "shuffle"),
     *("validation_data", "validation_split", "validation_batch_size"),
 )
-_WORTH_COMPILING = 10_000  # steps of validation that take as long as XLA's compilation
+_WORTH_COMPILING = 2_500  # steps of validation that take as long as XLA's compilation
 
 
 class FitCall:
