@@ -42,7 +42,7 @@ def build_model(info: tftrain.data.Info) -> keras.Model:
 
 def train(model: keras.Model, examples: tftrain.data.Examples) -> None:
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(examples.x, examples.y, epochs=EPOCHS.value)
+    tftrain.fit(model, examples, epochs=EPOCHS.value)
 
 
 def save(model: keras.Model, out: Path) -> list[Path]:

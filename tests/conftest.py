@@ -14,6 +14,12 @@ import pytest
 os.environ["MPLBACKEND"] = "agg"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """What is remembered between runs is not the user's, and not for the user."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def tiny_mnist() -> dict[str, np.ndarray]:
     """Forty MNIST-shaped examples, four of each class, under the names of mnist.npz."""

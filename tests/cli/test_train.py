@@ -229,9 +229,10 @@ def test_no_terminal_no_bar(finished_run, tmp_path):
         capture_output=True, text=True, timeout=120, env={**os.environ, "TFTRAIN_VERBOSE": "0"},
     )  # fmt: skip
     assert done.returncode == 0
-    choice, *others = done.stderr.splitlines()
-    assert choice.startswith("tftrain: strategy ")
-    assert others == ["reading digits ..."]
+    strategy, reading, engine = done.stderr.splitlines()
+    assert strategy.startswith("tftrain: strategy ")
+    assert reading == "reading digits ..."
+    assert engine.startswith("tftrain: engine fused_epoch (")
 
 
 def test_another_backend_is_refused(tmp_path):

@@ -20,12 +20,6 @@ FUSED = ("fused_epoch", "fused_epoch_xla")
 layers = keras.layers
 
 
-@pytest.fixture(autouse=True)
-def engine_memory(tmp_path, monkeypatch):
-    """A memory of its own for every test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 def sequential(*parts, shape=(6,), optimizer="adam", loss="mse", metrics=("mae",), **options):
     model = keras.Sequential([keras.Input(shape), *parts])
     model.compile(optimizer, loss, metrics=list(metrics), **options)
@@ -451,3 +445,35 @@ def test_auto_changes_nothing_but_the_engine():
 def test_an_error_of_the_model_is_keras_s_own():
     with pytest.raises(ValueError, match=r"incompatible|expected"):
         tftrain.fit(dense(), numbers(50, 7), Y, verbose=0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_of_callbacks_made_for_keras_is_taken(engine):
+    expected, _ = trained(dense, "keras")
+    keras.utils.set_random_seed(3)
+    model = dense()
+    callbacks = keras.callbacks.CallbackList(add_history=True, model=model, epochs=3)
+    tftrain.fit(model, X, Y, 8, 3, 0, callbacks, engine=engine)
+    assert len(model.history.history["loss"]) == 3
+    assert [type(each).__name__ for each in callbacks.callbacks] == ["History"]
+    for variable, wanted in zip(model.variables, expected, strict=True):
+        np.testing.assert_allclose(variable.numpy(), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", FUSED)
+def test_a_strategy_of_one_device_is_no_obstacle(engine):
+    def there():
+        with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+            return dense()
+
+    expected, _ = trained(dense, "keras")
+    for value, wanted in zip(trained(there, engine)[0], expected, strict=True):
+        np.testing.assert_allclose(value, wanted, atol=1e-5)
+
+
+def test_large_arrays_stay_with_the_host_of_a_gpu(monkeypatch):
+    from tftrain.training import array_chunks
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["GPU:0"])
+    assert array_chunks._home(1 << 20) is None
+    assert array_chunks._home(2 << 30) == "CPU:0"

@@ -109,6 +109,7 @@ def _work(
     resumed: training.RunFolder | None,
 ) -> None:
     first_epoch = _take_up(experiment, resumed) if resumed else 0
+    experiment = training.with_engine(experiment)
     settings = dataclasses.asdict(experiment.config)
     environment = {**training.environment.describe(), "job": distribute.restarts.job()}
     folder.write_json(folder.config, {**settings, "environment": environment})

@@ -2,7 +2,7 @@
 
 from tftrain.training import environment, optimization
 from tftrain.training.config import RECORDED, TrainConfig, read_file, resolve
-from tftrain.training.experiment import Experiment, make_strategy, prepare, run
+from tftrain.training.experiment import Experiment, make_strategy, prepare, run, with_engine
 from tftrain.training.run_folder import RunFolder
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "read_file",
     "resolve",
     "run",
+    "with_engine",
 ]

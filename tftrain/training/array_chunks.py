@@ -1,4 +1,4 @@
-"""Arrays on the device, a chunk of batches gathered at a time."""
+"""Arrays on the device, the order of some batches at a time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tftrain.keras_api import keras, tf
-from tftrain.training.runs import Run
+from tftrain.training.runs import Run, gathered
 from tftrain.training.seeded_arrays import SeededArrays
+
+_MOST_BYTES = 1 << 30  # on a GPU; larger arrays stay with the host, and chunks are sent
 
 
 class ArrayChunks:
@@ -26,17 +28,20 @@ class ArrayChunks:
 
     def __init__(self, arrays: SeededArrays, batch_size: int) -> None:
         self._arrays, self.batch_size = arrays, batch_size
-        self._columns = arrays.columns()
+        home = _home(arrays.nbytes)
+        with tf.device(home):
+            self._columns = arrays.columns()
+        self._apart = home is not None
         self.batches = arrays.num_batches
         self.spec = keras.tree.map_structure(self._of_batch, self._columns)
 
     def open(self, capacity: int) -> ArrayPass:
         """A pass in chunks of at most `capacity` batches."""
-        return ArrayPass(self._columns, self._arrays.places, self.batch_size, capacity)
+        return self._pass(self._arrays.places, capacity)
 
     def sample(self, capacity: int) -> Run:
         """Some batches to try programs on."""
-        first = ArrayPass(self._columns, self._unshuffled, self.batch_size, capacity)
+        first = self._pass(self._unshuffled, capacity)
         first.load(capacity)
         return first.take()[0]
 
@@ -44,11 +49,21 @@ class ArrayChunks:
         """Says which epoch the next pass is."""
         self._arrays.begin_epoch(epoch)
 
+    def _pass(self, places: Callable[[], Any], capacity: int) -> ArrayPass:
+        return ArrayPass(self._columns, places, self.batch_size, capacity, apart=self._apart)
+
     def _unshuffled(self) -> Any:
         return tf.range(keras.tree.flatten(self._columns)[0].shape[0])
 
     def _of_batch(self, column: Any) -> tf.TensorSpec:
         return tf.TensorSpec([self.batch_size, *column.shape[1:]], column.dtype)
+
+
+def _home(size: int) -> str | None:
+    """The device for arrays of so many bytes; None is TensorFlow's choice."""
+    if size > _MOST_BYTES and tf.config.list_logical_devices("GPU"):
+        return "CPU:0"
+    return None
 
 
 class ArrayPass:
@@ -59,12 +74,18 @@ class ArrayPass:
         places: Gives the order `[N]`; called when the first batch is taken.
         batch_size: Rows of a batch; the last one may have fewer.
         capacity: Most batches in a chunk.
+        apart: Whether the arrays are not where steps are taken, so that rows are gathered here.
     """
 
     def __init__(
-        self, columns: Any, places: Callable[[], Any], batch_size: int, capacity: int
+        self,
+        columns: Any,
+        places: Callable[[], Any],
+        batch_size: int,
+        capacity: int,
+        apart: bool = False,
     ) -> None:
-        self._columns, self._order = columns, places
+        self._columns, self._order, self._apart = columns, places, apart
         self._batch_size, self._capacity = batch_size, capacity
         self._examples = int(keras.tree.flatten(columns)[0].shape[0])
         self._places: Any = None
@@ -83,11 +104,10 @@ class ArrayPass:
         self._done, self._granted = end, 0
         runs = []
         if whole > begin:
-            columns = self._gathered(begin, whole, self._capacity)
-            runs.append(Run(columns, whole - begin, self._batch_size, padded=True))
+            runs.append(self._whole_batches(begin, whole))
         if end > whole:
-            rest = self._examples % self._batch_size
-            runs.append(Run(self._gathered(whole, end, 0), 1, rest, padded=False))
+            rest = gathered(self._columns, self._places_of(whole, end))
+            runs.append(Run(rest, 1, self._examples % self._batch_size, padded=False))
         return runs
 
     def __iter__(self) -> Iterator[Any]:
@@ -102,11 +122,14 @@ class ArrayPass:
         self.load(granted)
         return batch
 
-    def _gathered(self, begin: int, end: int, capacity: int) -> Any:
+    def _whole_batches(self, begin: int, end: int) -> Run:
+        places = self._places_of(begin, end)
+        missing = (self._capacity - (end - begin)) * self._batch_size
+        places = tf.pad(places, [[0, missing]])
+        run = Run(self._columns, end - begin, self._batch_size, padded=True, places=places)
+        return run.in_rows() if self._apart else run
+
+    def _places_of(self, begin: int, end: int) -> Any:
         if self._places is None:
             self._places = self._order()
-        size = self._batch_size
-        places = self._places[begin * size : end * size]
-        missing = max(0, capacity - (end - begin)) * size
-        places = tf.pad(places, [[0, missing]]) if missing else places
-        return keras.tree.map_structure(lambda column: tf.gather(column, places), self._columns)
+        return self._places[begin * self._batch_size : end * self._batch_size]

@@ -112,7 +112,7 @@ def prepare(
             loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
-    return _with_engine(Experiment(config, splits, model, augmentation))
+    return Experiment(config, splits, model, augmentation)
 
 
 def run(
@@ -139,8 +139,8 @@ def run(
     folder.write_json(folder.result, {"status": "running"})
     try:
         with data.records.naming_damage():
-            _fit(experiment, callbacks, first_epoch)
-        result = _result(experiment, folder)
+            engine = _fit(experiment, callbacks, first_epoch)
+        result = {**_result(experiment, folder), "engine": engine}
     except KeyboardInterrupt:
         epochs = len(folder.read_metrics())
         folder.write_json(folder.result, {"status": "interrupted", "epochs": epochs})
@@ -151,8 +151,8 @@ def run(
     return result
 
 
-def _with_engine(experiment: Experiment) -> Experiment:
-    """The experiment with the engine named, so that the settings record what was used."""
+def with_engine(experiment: Experiment) -> Experiment:
+    """The experiment with its engine named, so that the settings record what is used."""
     from tftrain.training import fitting  # imports Keras, which --help must not wait for
 
     config = experiment.config
@@ -164,15 +164,16 @@ def _with_engine(experiment: Experiment) -> Experiment:
 
 def _fit(
     experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback], first_epoch: int
-) -> None:
+) -> str:
     from tftrain.training import fitting  # as above
 
-    fitting.fit(
+    history = fitting.fit(
         experiment.model,
         **experiment.fit_arguments(first_epoch),
         callbacks=list(callbacks),
         engine=experiment.config.engine,
     )
+    return history.engine
 
 
 def _augmentation(config: TrainConfig, classes: int) -> augment.Composition | None:
@@ -195,5 +196,4 @@ def _result(experiment: Experiment, folder: RunFolder) -> dict[str, Any]:
         "examples_per_second": round(config.epochs * len(splits.train) / seconds, 1),
         "epochs": config.epochs,
         "parameters": experiment.model.count_params(),
-        "engine": config.engine,
     }

@@ -101,7 +101,9 @@ class FitCall:
         return math.inf if self._train.batches is None else self._train.batches * epochs
 
     def _build(self) -> None:
-        self._model._symbolic_build(data_batch=batch_of_specs(self._train.chunks.spec))
+        batch = batch_of_specs(self._train.chunks.spec)
+        with self._model.distribute_strategy.scope():
+            self._model._symbolic_build(data_batch=batch)
 
     def _program(self, engine: str) -> FusedSteps:
         """The training program, this model's last one if it can be used again."""
@@ -134,8 +136,12 @@ class FitCall:
         train, steps = self._train.several_at_a_time()
         make = functools.partial(MultiSteps, self._model, steps=steps)
         validation = self._validation and self._validation.adapter
-        with _stepping(self._model, make, None):
-            return self._fit(train, validation)
+        self._model.train_function = self._model.test_function = None
+        with _stepping(self._model, make):
+            try:
+                return self._fit(train, validation)
+            finally:  # these functions have a number of steps built in
+                self._model.train_function = self._model.test_function = None
 
     def _by_fused(self, engine: str) -> keras.callbacks.History:
         self._build()
@@ -144,7 +150,8 @@ class FitCall:
         if validation and not obstacles.in_call(FUSED, self._model, self._validation, []):
             validation = self._fused(self._validation)
         make = functools.partial(self._fused_steps, xla=engine == FUSED_XLA)
-        with _stepping(self._model, make, program):
+        with _stepping(self._model, make):
+            self._model.train_function = program
             return self._fit(train, validation)
 
     def _fused_steps(self, step: Callable[[Any], Any], xla: bool) -> FusedSteps:
@@ -158,10 +165,15 @@ class FitCall:
 
     def _fit(self, train: Any, validation: Any) -> keras.callbacks.History:
         given = {n: v for n, v in self._arguments.items() if n not in _READ_BY_DATA}
-        callbacks = given["callbacks"]
+        numbers, callbacks = _EpochNumbers(self._train), given["callbacks"]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            given["callbacks"] = [_EpochNumbers(self._train), *keras.tree.flatten(callbacks or [])]
-        return self._model.fit(x=train, validation_data=validation, **given)
+            given["callbacks"] = [numbers, *keras.tree.flatten(callbacks or [])]
+            return self._model.fit(x=train, validation_data=validation, **given)
+        callbacks.callbacks.append(numbers)
+        try:
+            return self._model.fit(x=train, validation_data=validation, **given)
+        finally:
+            callbacks.callbacks.remove(numbers)
 
 
 class _EpochNumbers(keras.callbacks.Callback):
@@ -176,21 +188,19 @@ class _EpochNumbers(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def _stepping(model: Any, make: Callable[..., Any], program: FusedSteps | None) -> Iterator[None]:
+def _stepping(model: Any, make: Callable[..., Any]) -> Iterator[None]:
     """Within the block the model's step functions are of this making.
 
-    A program stays with the model for the next `fit`, as Keras's functions do.
+    Fused ones stay with the model for the next `fit`, as Keras's own do.
     """
-    # Past Keras's tracking, which would look into it.
-    model.__dict__["_make_function"] = make
-    model.train_function, model.test_function = program, None
+    for name in ("train_function", "test_function"):
+        if not isinstance(getattr(model, name), FusedSteps):
+            setattr(model, name, None)
+    model.__dict__["_make_function"] = make  # past Keras's tracking, which would look into it
     try:
         yield
     finally:
         del model.__dict__["_make_function"]
-        model.test_function = None
-        if program is None:
-            model.train_function = None
 
 
 def _say_once(model: Any, text: str) -> None:

@@ -15,8 +15,8 @@ from tftrain.training.fused_data import FusedData
 from tftrain.training.multi_steps import enumerate_several
 from tftrain.training.seeded_arrays import SeededArrays
 
-_CHUNK_BYTES = 32 << 20
-_MOST_STEPS = 256
+_CHUNK_BYTES = 64 << 20
+_MOST_STEPS = 1024
 _SEVERAL = 32
 _ROWS = 128  # taken for the batch size of a dataset that does not tell
 

@@ -58,13 +58,19 @@ class FusedSteps:
     def run(self, run: Run, steps: int | None = None) -> Any:
         """Runs batches of one size, all of them or the first `steps`."""
         steps = tf.constant(run.steps if steps is None else steps)
-        return self._compiled(run.columns, steps, run.batch_size)
+        run = self._suiting(run)
+        return self._compiled(run.columns, run.places, steps, run.batch_size)
 
     def variables_of(self, run: Run) -> list[tf.Variable]:
         """Every variable that running these batches can change."""
-        steps = tf.TensorSpec([], tf.int32)
-        traced = self._compiled.get_concrete_function(run.columns, steps, run.batch_size)
+        steps, run = tf.TensorSpec([], tf.int32), self._suiting(run)
+        given = (run.columns, run.places, steps, run.batch_size)
+        traced = self._compiled.get_concrete_function(*given)
         return list(traced.graph.variables)
+
+    def _suiting(self, run: Run) -> Run:
+        """XLA gathers a batch within the loop, where it stays in the cache; TensorFlow, at once."""
+        return run if self.xla else run.in_rows()
 
     def _one_by_one(self, run: Run) -> Any:
         logs = None
@@ -72,8 +78,12 @@ class FusedSteps:
             logs = self._keras(iter([run.batch(index)]))
         return logs
 
-    def _loop(self, columns: Any, steps: tf.Tensor, batch_size: int) -> Any:
-        run = Run(columns, 0, batch_size, padded=True)
+    def _loop(self, columns: Any, places: Any, steps: tf.Tensor, batch_size: int) -> Any:
+        run = Run(columns, 0, batch_size, padded=True, places=places)
+        in_replica = tf.autograph.experimental.do_not_convert(self._in_replica)
+        return self._model.distribute_strategy.run(in_replica, args=(run, steps))
+
+    def _in_replica(self, run: Run, steps: tf.Tensor) -> Any:
         with xla_randomness.threefry() if self.xla else contextlib.nullcontext():
             if self._logs_are_metrics:
                 self._repeat(run, steps)

@@ -11,21 +11,32 @@ class Run(NamedTuple):
     """Batches of one size, in order.
 
     Attributes:
-        columns: A structure of tensors `[R, ...]` whose first rows are the batches.
+        columns: A structure of tensors `[R, ...]`.
         steps: Number of batches.
         batch_size: Rows of each.
-        padded: Whether R is the same for every run of this batch size, so that one compiled loop
-            serves them all.
+        padded: Whether shapes are the same for every run of this batch size, so that one compiled
+            loop serves them all.
+        places: Which rows make the batches, `[P]`, in order; None for the first ones as they are.
     """
 
     columns: Any
     steps: int
     batch_size: int
     padded: bool
+    places: Any = None
 
     def batch(self, index: Any) -> Any:
         """One of the batches; its shape is known where a graph is built."""
-        return rows(self.columns, index * self.batch_size, self.batch_size)
+        begin = index * self.batch_size
+        if self.places is None:
+            return rows(self.columns, begin, self.batch_size)
+        return gathered(self.columns, rows(self.places, begin, self.batch_size))
+
+    def in_rows(self) -> Run:
+        """The same batches with their rows gathered at once."""
+        if self.places is None:
+            return self
+        return self._replace(columns=gathered(self.columns, self.places), places=None)
 
     def without_first(self) -> list[Run]:
         """The batches but the first one."""
@@ -46,6 +57,11 @@ def rows(columns: Any, begin: Any, count: int) -> Any:
         return tf.ensure_shape(some, shape)
 
     return keras.tree.map_structure(part, columns)
+
+
+def gathered(columns: Any, places: Any) -> Any:
+    """The rows of each column at these places."""
+    return keras.tree.map_structure(lambda column: tf.gather(column, places), columns)
 
 
 def padded(columns: Any, count: int) -> Any:

@@ -56,6 +56,12 @@ class SeededArrays(ArrayDataAdapter):
         places = tf.range(self._num_samples)
         return self._seeded().shuffled(places) if self._shuffle else places
 
+    @property
+    def nbytes(self) -> int:
+        """What the arrays take, about."""
+        arrays = [a for a in keras.tree.flatten(self._inputs) if a is not None]
+        return sum(getattr(array, "nbytes", 0) for array in arrays)
+
     def columns(self) -> Any:
         """The arrays as a structure of dense tensors `[N, ...]`, as Keras would feed them.
 
