@@ -163,6 +163,6 @@ _compiled: dict[str, Any] = {}
 
 def _read(source: Any, wanted: tf.Tensor) -> tuple[Any, tf.Tensor]:
     # Made on first use, since importing this file must not start TensorFlow.
-    if not _compiled:
-        _compiled["read"] = tf.function(_read_batches, autograph=False, reduce_retracing=True)
+    if not _compiled:  # retraced for every kind of batch, or their shapes would be forgotten
+        _compiled["read"] = tf.function(_read_batches, autograph=False)
     return _compiled["read"](source, wanted)
