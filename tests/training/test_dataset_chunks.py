@@ -52,6 +52,21 @@ def test_batches_looked_at_can_be_taken_singly():
     assert [run.batch(0).numpy().tolist() for run in reading.take()] == [[2, 3]]
 
 
+def test_looking_again_does_not_read_again():
+    passes = []
+
+    def numbers():
+        passes.append(1)
+        yield from range(6)
+
+    dataset = tf.data.Dataset.from_generator(numbers, output_signature=tf.TensorSpec([], tf.int32))
+    chunks = DatasetChunks(dataset.batch(2))
+    looked = [chunks.sample(2).columns.numpy().tolist() for _ in range(2)]
+    assert looked == [[0, 1, 2, 3]] * 2
+    assert [batch.tolist() for batch in rows_of(chunks, 2)] == [[0, 1], [2, 3], [4, 5]]
+    assert len(passes) == 1
+
+
 def test_kinds_of_batches_do_not_mix():
     for shape in ((3,), (4,), (3, 2), (5, 2, 2), (3,)):
         values = np.zeros((10, *shape), "float32")

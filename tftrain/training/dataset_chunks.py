@@ -39,8 +39,9 @@ class DatasetChunks:
 
     def sample(self, capacity: int) -> Run:
         """Some batches to try programs on: the first of the next pass, which keeps them."""
-        self._opened = DatasetPass(self._dataset, capacity)
-        self._opened.load(capacity)
+        if self._opened is None:
+            self._opened = DatasetPass(self._dataset, capacity)
+            self._opened.load(capacity)
         return self._opened.peek()[0]
 
     def begin_epoch(self, epoch: int) -> None:
@@ -67,11 +68,10 @@ class DatasetPass:
 
     def load(self, wanted: int) -> int:
         """Makes ready up to so many batches, and tells how many; 0 at the end."""
-        if not self._read:
-            self._granted = int(min(wanted, self._left)) if self._counted else wanted
-            if not self._counted:
-                self.peek()
-        return _steps(self._read) if self._read else self._granted * self._counted
+        if self._read:
+            return _steps(self._read)
+        self._granted = int(min(wanted, self._left)) if self._counted else wanted
+        return self._granted if self._counted else _steps(self.peek())
 
     def peek(self) -> list[Run]:
         """The batches made ready, read now."""
