@@ -282,6 +282,16 @@ def test_other_callbacks_are_never_told_of_a_batch_that_is_not_there(engine):
     assert noted.ends == [6]
 
 
+def test_an_epoch_is_no_longer_than_asked_for_by_steps_per_execution():
+    noted, model = Noted(True), dense(steps_per_execution=64)
+    history = tftrain.fit(
+        model, batches().repeat(), steps_per_epoch=5, epochs=2, verbose=0, callbacks=[noted]
+    )
+    assert history.engine in FUSED
+    assert noted.ends == [4, 4]
+    assert int(model.optimizer.iterations) == 10
+
+
 @pytest.mark.parametrize("engine", FUSED)
 def test_our_callbacks_act_on_every_batch(engine):
     weights, history = trained(dense, engine, callbacks=callbacks)

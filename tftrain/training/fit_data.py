@@ -92,7 +92,11 @@ class FitData:
 
     def fused(self, most: int | None) -> FusedData:
         """For the fused engines: chunks of up to `most` batches, or of what memory is good for."""
-        return FusedData(self.chunks, most or self._capacity())
+        if most is None:
+            most = self._capacity()
+        elif self.batches:
+            most = min(most, self.batches)
+        return FusedData(self.chunks, most)
 
     def _capacity(self) -> int:
         specs = keras.tree.flatten(self.chunks.spec)
