@@ -17,17 +17,15 @@ class ArrayChunks:
     """Arrays that can be passed over again and again.
 
     Args:
-        arrays: What to read, and in which order.
-        batch_size: Rows of a batch; the last one may have fewer.
+        arrays: What to read, in which order and in batches of how many rows.
 
     Attributes:
         batches: Number of batches in a pass.
-        batch_size: As given.
         spec: A structure of the columns' `tf.TensorSpec`s, for one batch.
     """
 
-    def __init__(self, arrays: SeededArrays, batch_size: int) -> None:
-        self._arrays, self.batch_size = arrays, batch_size
+    def __init__(self, arrays: SeededArrays) -> None:
+        self._arrays, self._batch_size = arrays, arrays.batch_size
         home = _home(arrays.nbytes)
         with tf.device(home):
             self._columns = arrays.columns()
@@ -50,13 +48,13 @@ class ArrayChunks:
         self._arrays.begin_epoch(epoch)
 
     def _pass(self, places: Callable[[], Any], capacity: int) -> ArrayPass:
-        return ArrayPass(self._columns, places, self.batch_size, capacity, apart=self._apart)
+        return ArrayPass(self._columns, places, self._batch_size, capacity, apart=self._apart)
 
     def _unshuffled(self) -> Any:
         return tf.range(keras.tree.flatten(self._columns)[0].shape[0])
 
     def _of_batch(self, column: Any) -> tf.TensorSpec:
-        return tf.TensorSpec([self.batch_size, *column.shape[1:]], column.dtype)
+        return tf.TensorSpec([self._batch_size, *column.shape[1:]], column.dtype)
 
 
 def _home(size: int) -> str | None:

@@ -108,12 +108,10 @@ class FitCall:
     def _program(self, engine: str) -> FusedSteps:
         """The training program, this model's last one if it can be used again."""
         if engine not in self._made:
-            last = self._model.train_function
-            again = isinstance(last, FusedSteps) and last.xla == (engine == FUSED_XLA)
-            step = self._model.train_step
-            self._made[engine] = (
-                last if again else FusedSteps(self._model, step, engine == FUSED_XLA)
-            )
+            last, xla = self._model.train_function, engine == FUSED_XLA
+            if not isinstance(last, FusedSteps) or last.xla != xla:
+                last = FusedSteps(self._model, self._model.train_step, xla)
+            self._made[engine] = last
         return self._made[engine]
 
     def _fused(self, of: FitData) -> FusedData:
@@ -136,12 +134,9 @@ class FitCall:
         train, steps = self._train.several_at_a_time()
         make = functools.partial(MultiSteps, self._model, steps=steps)
         validation = self._validation and self._validation.adapter
-        self._model.train_function = self._model.test_function = None
+        _keep_functions(self._model, of=())
         with _stepping(self._model, make):
-            try:
-                return self._fit(train, validation)
-            finally:  # these functions have a number of steps built in
-                self._model.train_function = self._model.test_function = None
+            return self._fit(train, validation)
 
     def _by_fused(self, engine: str) -> keras.callbacks.History:
         self._build()
@@ -191,16 +186,23 @@ class _EpochNumbers(keras.callbacks.Callback):
 def _stepping(model: Any, make: Callable[..., Any]) -> Iterator[None]:
     """Within the block the model's step functions are of this making.
 
-    Fused ones stay with the model for the next `fit`, as Keras's own do.
+    Fused ones stay with the model for the next `fit`, as Keras's own do; those of `multi_step` have
+    a number of steps built in.
     """
-    for name in ("train_function", "test_function"):
-        if not isinstance(getattr(model, name), FusedSteps):
-            setattr(model, name, None)
+    _keep_functions(model, of=FusedSteps)
     model.__dict__["_make_function"] = make  # past Keras's tracking, which would look into it
     try:
         yield
     finally:
         del model.__dict__["_make_function"]
+        _keep_functions(model, of=FusedSteps)
+
+
+def _keep_functions(model: Any, of: Any) -> None:
+    """Drops the step functions that are of no such class, to be made anew."""
+    for name in ("train_function", "test_function"):
+        if not isinstance(getattr(model, name), of):
+            setattr(model, name, None)
 
 
 def _say_once(model: Any, text: str) -> None:

@@ -63,7 +63,7 @@ class FitData:
             TypeError: It cannot be had in chunks.
         """
         if isinstance(self.adapter, SeededArrays):
-            return ArrayChunks(self.adapter, self.adapter.batch_size)
+            return ArrayChunks(self.adapter)
         dataset = getattr(self.adapter, "_dataset", None)
         if not isinstance(dataset, tf.data.Dataset):
             kind = type(self.adapter).__name__.removesuffix("Adapter")
