@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from comparison import spread
+
 BASE = "keras"
 
 HEAD = """\
@@ -35,12 +37,9 @@ def summarize(reports: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, A
 
 
 def _of_program(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    epochs = sorted(map(steady, reports))
     loads = [report["other_cores"] for report in reports if report["other_cores"] is not None]
     result = {
-        "epoch_seconds": statistics.median(epochs),
-        "least": epochs[0],
-        "most": epochs[-1],
+        **spread("epoch_seconds", map(steady, reports)),
         "first_epoch_seconds": statistics.median(one["epoch_seconds"][0] for one in reports),
         "other_cores": [statistics.mean(loads), max(loads)] if loads else None,
     }

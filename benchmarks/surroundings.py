@@ -6,8 +6,9 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
+
+from tftrain.training import environment
 
 
 def describe(packages: Iterable[str]) -> dict[str, Any]:
@@ -20,18 +21,9 @@ def describe(packages: Iterable[str]) -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), **versions},
         "hardware": {
-            "processor": _processor(),
+            "processor": environment.processor(),
             "cores": os.cpu_count(),
             "system": platform.platform(),
             "load": os.getloadavg()[0],
         },
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

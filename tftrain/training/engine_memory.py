@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
 from tftrain.atomic import replace_file
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import tf
+from tftrain.training import environment
 
 _MOST = 200
 
@@ -75,19 +75,4 @@ def _loss_name(model: Any) -> str:
 
 def _machine() -> list[Any]:
     devices = [device.device_type for device in tf.config.list_physical_devices()]
-    return [
-        platform.machine(),
-        _processor(),
-        os.cpu_count(),
-        devices,
-        tf.version.VERSION,
-        keras.version(),
-    ]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith("model name")), platform.processor())
+    return [environment.describe(), environment.processor(), devices]
