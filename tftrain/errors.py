@@ -176,6 +176,14 @@ class CallbackError(BadInput):
     """A callback cannot be used with this optimizer or strategy, or would have no effect."""
 
 
+class CheckpointError(BadInput):
+    """A checkpoint cannot be used for this training."""
+
+
+class CheckpointDamaged(TftrainError):
+    """A checkpoint is not what was written."""
+
+
 class EngineError(BadInput):
     """The engine asked for cannot run this `fit`."""
 
