@@ -3,7 +3,7 @@
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """
 
-from tftrain.callbacks.checkpoint import Checkpoint, restore
+from tftrain.callbacks.checkpoint import Checkpoint, position_in
 from tftrain.callbacks.gradient_bytes import GradientBytes
 from tftrain.callbacks.gradient_clipping import GradientClipping
 from tftrain.callbacks.gradient_statistics import GradientStatistics
@@ -25,5 +25,5 @@ __all__ = [
     "Progress",
     "WeightAveraging",
     "WeightClipping",
-    "restore",
+    "position_in",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tftrain.keras_api import keras, tf
@@ -22,7 +22,29 @@ def of(model: Any, element_spec: Any = None) -> dict[str, str]:
     Returns:
         Texts by topic, in the order in which a difference is worth reporting.
     """
-    return {**_versions(), **_layers(model), **_training(model), "data": _spec(element_spec)}
+    return {**_versions(), **of_training(model), "data": _spec(element_spec)}
+
+
+def of_training(model: Any) -> dict[str, str]:
+    """The model, optimizer and loss, whatever versions they run on.
+
+    Args:
+        model: A compiled Keras model.
+    """
+    return {**_layers(model), **_training(model)}
+
+
+def differences(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
+    """Each topic on which two disagree, and what each has, from where it begins to differ.
+
+    Example:
+        >>> list(differences({"Keras": "3.15.1"}, {"Keras": "3.14.0"}))
+        ["Keras: '3.15.1' here, '3.14.0' there"]
+    """
+    for topic in [*mine, *(topic for topic in theirs if topic not in mine)]:
+        here, there = mine.get(topic, "nothing"), theirs.get(topic, "nothing")
+        if here != there:
+            yield f"{topic}: {_around(here, there)!r} here, {_around(there, here)!r} there"
 
 
 def difference(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str | None:
@@ -32,11 +54,7 @@ def difference(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str | None
         >>> difference({"Keras": "3.15.1"}, {"Keras": "3.14.0"})
         "Keras: '3.15.1' here, '3.14.0' there"
     """
-    for topic in [*mine, *(topic for topic in theirs if topic not in mine)]:
-        here, there = mine.get(topic, "nothing"), theirs.get(topic, "nothing")
-        if here != there:
-            return f"{topic}: {_around(here, there)!r} here, {_around(there, here)!r} there"
-    return None
+    return next(differences(mine, theirs), None)
 
 
 def _around(text: str, other: str, width: int = 60) -> str:

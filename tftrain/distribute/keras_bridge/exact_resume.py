@@ -21,6 +21,7 @@ position from it and need no shared file system.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,7 +31,7 @@ from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.keras_api import keras
 
-_fitting: list[Any] = []
+_fitting: list[Any] = []  # models, the one whose `fit` runs last
 
 
 def install() -> None:
@@ -54,11 +55,40 @@ def install() -> None:
 
 def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
     _fitting.append(model)
+    bound = inspect.signature(original).bind(model, *args, **kwargs).arguments
+    model.__dict__["_tftrain_callbacks"] = bound.get("callbacks")
     try:
         return original(model, *args, **kwargs)
     finally:
         _fitting.pop()
         model._tftrain_resume = None
+        del model.__dict__["_tftrain_callbacks"]
+
+
+def callbacks_of(model: Any) -> list[Any]:
+    """The callbacks that the running `fit` of a model was given."""
+    given = model.__dict__.get("_tftrain_callbacks")
+    return [each for each in keras.tree.flatten(getattr(given, "callbacks", given)) if each]
+
+
+def go_on(model: Any, backup: Backup | None) -> Backup | None:
+    """Makes the running `fit` begin where a backup says; for `on_train_begin`.
+
+    Under a multi-worker strategy the chief's backup is everybody's, and its variables too.
+
+    Args:
+        model: Built, with its optimizer.
+        backup: Where to begin; None for the beginning. Only the chief's counts.
+
+    Returns:
+        The chief's backup.
+    """
+    if roles.is_multi_worker(model.distribute_strategy):
+        backup = _share(backup, model, roles.between_workers(model.distribute_strategy))
+    if backup is not None:
+        model._initial_epoch = backup.epoch
+        model._tftrain_resume = backup
+    return backup
 
 
 def _restore(original: Callable[..., Any], callback: Any, logs: Any = None) -> None:
@@ -68,15 +98,12 @@ def _restore(original: Callable[..., Any], callback: Any, logs: Any = None) -> N
         original(callback, logs)  # with its own fallback to the previous backup
         backup = backup_file.read(callback)
         _restore_seeds(model, backup)
-    if roles.is_multi_worker(model.distribute_strategy):
-        backup = _share(backup, model, roles.between_workers(model.distribute_strategy))
+    backup = go_on(model, backup)
     callback._tftrain_position = (0, 0)
     if backup is None:
         return
     callback._tftrain_position = (backup.epoch, backup.next_batch)
     callback._last_batch_seen = max(0, backup.next_batch - 1)
-    model._initial_epoch = backup.epoch
-    model._tftrain_resume = backup
 
 
 def _seeds(model: Any) -> list[Any]:
