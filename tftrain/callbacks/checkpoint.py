@@ -11,7 +11,7 @@ from typing import Any
 from tftrain.callbacks import training_state
 from tftrain.callbacks.training_state import Position
 from tftrain.checkpoints import BackgroundWriter, CheckpointFolder, Saved
-from tftrain.distribute import keras_bridge
+from tftrain.distribute import fingerprints, keras_bridge
 from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume
 from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.errors import BadInput, CheckpointError
@@ -96,6 +96,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._best: tuple[float, int] | None = None
         self._saved_at = self._clock()
         _build_optimizer(self.model)
+        self._training = fingerprints.of_training(self.model)  # callbacks may change the rate
         saved = self._folder.newest(_say) if chief_only_writes.is_writer(self.model) else None
         if saved is not None:
             self._take_up(saved)
@@ -141,7 +142,7 @@ class Checkpoint(keras.callbacks.Callback):
                 f"{self._folder.path} holds a checkpoint of step {saved.number}: give an empty "
                 "folder, or resume=True to go on"
             )
-        training_state.require_same_training(self.model, saved)
+        training_state.require_same_training(self.model, self._training, saved)
         missing = training_state.restore(self.model, self._others(), saved)
         if missing:
             _say(f"{saved.path} has no state of {', '.join(missing)}, or they are gone")
@@ -162,7 +163,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._saved_at = self._clock()
         number = int(self.model.optimizer.iterations)
         tensors, document = training_state.capture(
-            self.model, self._others(), self._at, self._history
+            self.model, self._others(), self._at, self._history, self._training
         )
         if not chief_only_writes.is_writer(self.model):
             return  # reading the variables may have been a collective

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from tftrain.keras_api import tf
 _GROUPS = ("model", "optimizer", "metrics")
 
 
-@dataclasses.dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """Where a training stands.
 
     Attributes:
@@ -31,7 +29,11 @@ class Position:
 
 
 def capture(
-    model: Any, callbacks: Iterable[Any], position: Position, history: Mapping[str, list[float]]
+    model: Any,
+    callbacks: Iterable[Any],
+    position: Position,
+    history: Mapping[str, list[float]],
+    training: Mapping[str, str],
 ) -> tuple[dict[str, tf.Tensor], dict[str, Any]]:
     """What a checkpoint holds: tensors by name, and the rest.
 
@@ -42,6 +44,7 @@ def capture(
         callbacks: Those of the `fit`.
         position: Where it stands.
         history: Losses and metrics of the epochs done.
+        training: What the training was at its beginning, as `fingerprints.of_training` tells it.
     """
     tensors = {
         name: tf.convert_to_tensor(variable.value) for name, variable in _variables(model).items()
@@ -52,19 +55,24 @@ def capture(
         "batch": position.batch,
         "history": {name: list(map(float, values)) for name, values in history.items()},
         "callbacks": nested.take_out(callback_states.states(callbacks), "callbacks", arrays),
-        "training": fingerprints.of_training(model),
+        "training": dict(training),
     }
     return {**tensors, **{name: tf.constant(array) for name, array in arrays.items()}}, document
 
 
-def require_same_training(model: Any, saved: Saved) -> None:
+def require_same_training(model: Any, training: Mapping[str, str], saved: Saved) -> None:
     """Checks that a checkpoint is this training's.
+
+    Args:
+        model: As `capture` saw it.
+        training: What this training is at its beginning.
+        saved: The checkpoint.
 
     Raises:
         CheckpointError: Model, optimizer or loss are others; every difference is told.
     """
-    here, there = fingerprints.of_training(model), saved.document["training"]
-    differences = list(fingerprints.differences(here, there)) or _shape_differences(model, saved)
+    differences = list(fingerprints.differences(training, saved.document["training"]))
+    differences = differences or _shape_differences(model, saved)
     if differences:
         raise CheckpointError(
             f"{saved.path} is the checkpoint of another training ({'; '.join(differences)}): give "
