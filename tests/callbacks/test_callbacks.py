@@ -6,8 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tftrain.callbacks import Checkpoint, GradientBytes, MetricsLog, Progress, restore
-from tftrain.errors import RunFolderError
+from tftrain.callbacks import GradientBytes, MetricsLog, Progress
 from tftrain.keras_api import keras
 
 X = np.linspace(-1, 1, 20, dtype=np.float32).reshape(10, 2)
@@ -69,70 +68,12 @@ def test_progress_is_silent_without_a_terminal(capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_restored_training_goes_on_bit_for_bit(tmp_path):
-    whole = compiled_model()
-    fit(whole, epochs=4)
-    first = compiled_model()
-    fit(first, Checkpoint(tmp_path), epochs=2)
-    second = compiled_model(seed=1)
-    assert restore(second, tmp_path) == 2
-    fit(second, epochs=4, initial_epoch=2)
-    for expected, actual in zip(whole.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(expected, actual)
-
-
-def test_a_scaled_loss_goes_on_bit_for_bit(tmp_path):
-    models = [compiled_model(seed) for seed in (0, 1)]
-    for model in models:
-        scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), initial_scale=64)
-        model.compile(scaled, "mse")
-    fit(models[0], Checkpoint(tmp_path), epochs=1)
-    fit(models[0], Checkpoint(tmp_path), epochs=2, initial_epoch=1)
-    assert restore(models[1], tmp_path) == 2
-    for model in models:
-        fit(model, epochs=4, initial_epoch=2)
-    for expected, actual in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
-        np.testing.assert_array_equal(expected, actual)
-
-
-def test_only_the_newest_checkpoint_is_kept(tmp_path):
-    fit(compiled_model(), Checkpoint(tmp_path), epochs=3)
-    assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-3.index"]
-
-
-def test_a_folder_whose_name_looks_like_a_pattern(tmp_path):
-    folder = tmp_path / "run [1] *"
-    fit(compiled_model(), Checkpoint(folder), epochs=3)
-    assert [path.name for path in folder.glob("*.index")] == ["ckpt-3.index"]
-    assert restore(compiled_model(), folder) == 3
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    fit(compiled_model(), Checkpoint(tmp_path), epochs=1)
-    (data,) = tmp_path.glob("*.data*")
-    data.write_bytes(data.read_bytes()[:20])
-    with pytest.raises(RunFolderError, match="ckpt-1 is damaged or another model's"):
-        restore(compiled_model(), tmp_path)
-
-
-def test_another_model_s_checkpoint_is_refused(tmp_path):
-    fit(compiled_model(), Checkpoint(tmp_path), epochs=1)
-    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    other.compile("adam", "mse")
-    with pytest.raises(RunFolderError, match="another model's"):
-        restore(other, tmp_path)
-
-
 def test_a_loss_that_is_no_number_is_null(tmp_path):
     log = MetricsLog(tmp_path / "metrics.jsonl")
     log.set_model(compiled_model())
     log.on_epoch_begin(0)
     log.on_epoch_end(0, {"loss": float("nan")})
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["loss"] is None
-
-
-def test_nothing_to_restore_is_epoch_zero(tmp_path):
-    assert restore(compiled_model(), tmp_path / "none") == 0
 
 
 def test_one_replica_sends_no_gradients_to_count():

@@ -143,6 +143,17 @@ def test_a_finished_training_is_not_trained_again(tmp_path, whole):
     assert history.history == whole("keras")[1].history
 
 
+def test_a_scaled_loss_goes_on_bit_for_bit(tmp_path):
+    def scaled():
+        inner = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), initial_scale=64)
+        return make_model(optimizer=inner)
+
+    expected = fit(tmp_path / "whole", model=scaled())
+    with pytest.raises(Cut):
+        fit(tmp_path / "cut", model=scaled(), cut=9)
+    assert_same(fit(tmp_path / "cut", model=scaled()), expected)
+
+
 def test_more_epochs_go_on(tmp_path, whole):
     fit(tmp_path, epochs=1)
     assert_same(fit(tmp_path), whole("keras"))

@@ -39,6 +39,12 @@ def test_what_was_written_is_read(folder):
         assert saved.tensors[name].dtype == tensor.numpy().dtype
 
 
+def test_a_folder_whose_name_looks_like_a_pattern(tmp_path):
+    folder = CheckpointFolder(tmp_path / "run [1] *")
+    folder.write(3, tensors(), DOCUMENT)
+    assert folder.newest().document == DOCUMENT
+
+
 def test_an_empty_folder_has_none(folder, tmp_path):
     assert folder.newest() is None
     assert CheckpointFolder(tmp_path).newest() is None

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import shutil
+import tempfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -174,9 +175,12 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def _read_tensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
-        reader = tf.train.load_checkpoint(str(path / _TENSORS))
-        for name in reader.get_variable_to_shape_map():
-            yield name, reader.get_tensor(name)
+        with tempfile.TemporaryDirectory() as plain:  # TensorFlow takes [ and * for patterns
+            link = Path(plain, "checkpoint")
+            link.symlink_to(path.absolute())
+            reader = tf.train.load_checkpoint(str(link / _TENSORS))
+            for name in reader.get_variable_to_shape_map():
+                yield name, reader.get_tensor(name)
     except Exception as error:  # of a kind that depends on what is damaged
         reason = str(error).splitlines()[0]
         raise CheckpointDamaged(f"the tensors of {path} are damaged: {reason}") from error

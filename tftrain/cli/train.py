@@ -108,7 +108,7 @@ def _work(
     folder: training.RunFolder,
     resumed: training.RunFolder | None,
 ) -> None:
-    first_epoch = _take_up(experiment, resumed) if resumed else 0
+    first_epoch = _epochs_behind(resumed) if resumed else 0
     experiment = training.with_engine(experiment)
     settings = dataclasses.asdict(experiment.config)
     environment = {**training.environment.describe(), "job": distribute.restarts.job()}
@@ -142,12 +142,12 @@ def _restarted(values: flags.FlagValues) -> bool:
     return recorded.get("job") == distribute.restarts.job()
 
 
-def _take_up(experiment: training.Experiment, resumed: training.RunFolder) -> int:
-    """Restores the newest checkpoint; the number of epochs behind it."""
+def _epochs_behind(resumed: training.RunFolder) -> int:
+    """The number of epochs behind the newest checkpoint, which the training takes up itself."""
     from tftrain import callbacks
 
     logged = len(resumed.read_metrics())
-    epochs = callbacks.restore(experiment.model, resumed.checkpoints)
+    epochs = callbacks.position_in(resumed.checkpoints).epoch
     if not logged - 1 <= epochs <= logged:  # a line is written just before its checkpoint
         raise RunFolderError(
             f"{resumed.path} has {logged} epochs in metrics.jsonl, but its checkpoint has "

@@ -31,7 +31,7 @@ from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.keras_api import keras
 
-_fitting: list[Any] = []  # models, the one whose `fit` runs last
+_fitting: list[Any] = []  # models, the one whose `fit` was called last at the end
 
 
 def install() -> None:
@@ -57,12 +57,13 @@ def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) ->
     _fitting.append(model)
     bound = inspect.signature(original).bind(model, *args, **kwargs).arguments
     model.__dict__["_tftrain_callbacks"] = bound.get("callbacks")
+    model.__dict__["_tftrain_data_begin"] = bound.get("initial_epoch", 0)
     try:
         return original(model, *args, **kwargs)
     finally:
         _fitting.pop()
         model._tftrain_resume = None
-        del model.__dict__["_tftrain_callbacks"]
+        del model.__dict__["_tftrain_callbacks"], model.__dict__["_tftrain_data_begin"]
 
 
 def callbacks_of(model: Any) -> list[Any]:
@@ -188,7 +189,8 @@ def _skip(steps: Iterator[Any], epoch_iterator: Any, resume: Backup) -> Iterator
     model = _fitting[-1]
     model._tftrain_resume = None
     # With steps_per_epoch one pass over the data goes on from epoch to epoch.
-    before = resume.epoch * (epoch_iterator.steps_per_epoch or 0)
+    epochs_before = resume.epoch - model.__dict__["_tftrain_data_begin"]
+    before = epochs_before * (epoch_iterator.steps_per_epoch or 0)
     batch = None
     for begin, end, iterator in steps:
         while before:
