@@ -176,6 +176,10 @@ class CallbackError(BadInput):
     """A callback cannot be used with this optimizer or strategy, or would have no effect."""
 
 
+class CompressionError(ConfigError):
+    """A model cannot be compressed as asked; nothing was trained."""
+
+
 class EngineError(BadInput):
     """The engine asked for cannot run this `fit`."""
 

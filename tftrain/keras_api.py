@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tftrain.errors import BackendError
@@ -96,13 +96,22 @@ def _load() -> None:
     _check_loaded(importlib.import_module("keras"))
 
 
-class _LazyModule(types.ModuleType):
-    """A module that loads, once and checked, when an attribute is first asked for."""
+class LazyModule(types.ModuleType):
+    """A module that loads when an attribute is first asked for.
+
+    Args:
+        name: The module's full name.
+        prepare: What is called before each look into the module.
+    """
+
+    def __init__(self, name: str, prepare: Callable[[], None]) -> None:
+        super().__init__(name)
+        self.__dict__["_prepare"] = prepare
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):  # introspection by doctest and inspect must not load
             raise AttributeError(attribute)
-        _load()
+        self._prepare()
         return getattr(importlib.import_module(self.__name__), attribute)
 
 
@@ -110,5 +119,5 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 else:
-    keras = _LazyModule("keras")
-    tf = _LazyModule("tensorflow")
+    keras = LazyModule("keras", _load)
+    tf = LazyModule("tensorflow", _load)
