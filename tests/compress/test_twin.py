@@ -5,6 +5,7 @@ import pytest
 
 from tftrain import models
 from tftrain.compress import to_keras, to_tf_keras
+from tftrain.compress.tf_keras_api import tf_keras
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf
 
@@ -36,7 +37,7 @@ ONE_LAYER = {
     "group_normalization": (IMAGE, lambda: L.GroupNormalization(groups=2)),
     "unit_normalization": (VECTOR, lambda: L.UnitNormalization()),
     "max_pooling": (IMAGE, lambda: L.MaxPooling2D(3, strides=2, padding="same")),
-    "average_pooling": (IMAGE, lambda: L.AveragePooling2D()),
+    "average_pooling": (IMAGE, lambda: L.AveragePooling2D(2)),
     "global_average": (IMAGE, lambda: L.GlobalAveragePooling2D(keepdims=True)),
     "global_max": (STEPS, lambda: L.GlobalMaxPooling1D()),
     "flatten": (IMAGE, lambda: L.Flatten()),
@@ -188,6 +189,29 @@ def outputs_of(model):
     return keras.tree.map_structure(lambda t: np.asarray(keras.ops.cast(t, "float32")), outputs)
 
 
+def test_statistics_of_batches_are_kept_alike():
+    model = keras.Sequential([keras.Input((5,)), L.BatchNormalization(momentum=0.7)])
+    twin = to_tf_keras(model).model
+    x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
+    np.testing.assert_allclose(model(x, training=True), twin(x, training=True), atol=1e-5)
+    for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_dropout_of_the_whole_twin_follows_the_call():
+    twin = to_tf_keras(sequential((50,), lambda: L.Dropout(0.5))()).model
+    x = tf.ones((40, 50))
+    assert np.unique(twin(x, training=True)).tolist() == [0.0, 2.0]
+    assert np.unique(twin(x)).tolist() == [1.0]
+
+
+def test_a_constant_training_of_tf_keras_is_refused():
+    inputs = tf_keras.Input((4,))
+    model = tf_keras.Model(inputs, tf_keras.layers.Dropout(0.5)(inputs, training=True))
+    with pytest.raises(CompressionError, match="training= as a constant"):
+        to_keras(model)
+
+
 def test_trainable_flags_come_along():
     twin = to_tf_keras(partly_frozen()).model
     assert not twin.get_layer("hidden_1").trainable
@@ -231,6 +255,10 @@ class Subclassed(keras.Model):
         return x
 
 
+def doubled(x):
+    return 2 * x
+
+
 def operations():
     inputs = keras.Input((4,))
     return keras.Model(inputs, L.Dense(2)(keras.ops.sin(inputs)))
@@ -249,12 +277,12 @@ REFUSED = {
     "unbuilt": (lambda: keras.Sequential([L.Dense(2)]), "is not built"),
     "subclass": (built_subclass, "is a Subclassed, a model written as a class"),
     "activation": (
-        sequential((4,), lambda: L.Dense(2, activation=lambda x: x * 2)),
+        sequential((4,), lambda: L.Dense(2, activation=doubled)),
         "expected one of Keras's own, by name",
     ),
     "setting": (
-        sequential((4, 4), lambda: L.LayerNormalization(rms_scaling=True)),
-        "has rms_scaling=True",
+        sequential((4,), lambda: L.Dense(2, lora_rank=1)),
+        "has lora_rank=1",
     ),
     "unsupported": (sequential((4,), lambda: L.SpectralNormalization(L.Dense(2))), "expected one"),
 }

@@ -14,7 +14,7 @@ from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.structures import Structure, structure_of
-from tftrain.compress.tf_keras_api import tf_keras, tfmot
+from tftrain.compress.tf_keras_api import prune_registry, pruning_wrapper, tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
 from tftrain.errors import CompressionError, UnknownName
 from tftrain.keras_api import keras
@@ -77,7 +77,7 @@ def prune(
         (96, 128)
     """
     settings = FineTuning(**tuning)
-    wanted = structure_of(structure, sparsity if sparsity is not None else None, SPARSITY)
+    wanted = structure_of(structure, sparsity, SPARSITY)
     if schedule not in SCHEDULES:
         raise UnknownName("pruning schedule", schedule, SCHEDULES)
     require_compiled(model)
@@ -88,25 +88,20 @@ def prune(
         chosen = choose(_prunable(twin), twin.layers, only=only, skip=skip, what="pruned")
         wrapped = _wrapped(twin, chosen, wanted, _tfmot_schedule(schedule, wanted.sparsity, steps))
         settings.compile(wrapped, model)
-    history = settings.fit(wrapped, train, [tfmot.sparsity.keras.UpdatePruningStep()])
+        history = settings.fit(wrapped, train, [tfmot.sparsity.keras.UpdatePruningStep()])
+        _cut_the_rest(wrapped)
     _require_pruned(wrapped, wanted)
     return restored(twin, _weights(wrapped), history)
 
 
 def _prunable(twin: Twin) -> list[str]:
     """Names of the layers that have weights to prune."""
-    registry = _registry()
+    registry = prune_registry.PruneRegistry
     return [
         layer.name
         for layer in twin.model.layers
         if registry.supports(layer) and registry.make_prunable(layer).get_prunable_weights()
     ]
-
-
-def _registry() -> Any:
-    from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
-
-    return prune_registry.PruneRegistry
 
 
 def _tfmot_schedule(name: str, sparsity: float, steps: int) -> Any:
@@ -136,12 +131,23 @@ def _wrapped(twin: Twin, chosen: list[str], structure: Structure, schedule: Any)
 
 def _kernels(layer: Any) -> list[np.ndarray]:
     """What is pruned in a layer that is prunable."""
-    return [weight.numpy() for weight in _registry().make_prunable(layer).get_prunable_weights()]
+    prunable = prune_registry.PruneRegistry.make_prunable(layer)
+    return [weight.numpy() for weight in prunable.get_prunable_weights()]
 
 
 def _pruners(wrapped: Any) -> list[Any]:
-    kind = tfmot.sparsity.keras.pruning_wrapper.PruneLowMagnitude
+    kind = pruning_wrapper.PruneLowMagnitude
     return [layer for layer in wrapped.layers if isinstance(layer, kind)]
+
+
+def _cut_the_rest(wrapped: Any) -> None:
+    """Brings a training that was stopped early to the share of zeros at its end."""
+    for layer in _pruners(wrapped):
+        schedule = layer.pruning_schedule
+        if 0 <= int(layer.pruning_step) < schedule.end_step:
+            layer.pruning_step.assign(schedule.end_step)
+            layer.pruning_obj.conditional_mask_update()
+            layer.pruning_obj.weight_mask_op()
 
 
 def _require_pruned(wrapped: Any, structure: Structure) -> None:

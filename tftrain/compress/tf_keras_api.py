@@ -12,12 +12,14 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from tftrain.keras_api import LazyModule, tf
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 _TFMOT = "tensorflow_model_optimization"
+_PRUNING = f"{_TFMOT}.python.core.sparsity.keras"  # what tfmot's public names leave out
 
 
 def _load() -> None:
@@ -26,7 +28,9 @@ def _load() -> None:
     tf.keras.Model  # noqa: B018 - binds tf.keras to what it is without tfmot
     before = os.environ.get(_VARIABLE)
     try:
-        importlib.import_module(_TFMOT)
+        with warnings.catch_warnings():  # tfmot asks distutils for its version
+            warnings.simplefilter("ignore", DeprecationWarning)
+            importlib.import_module(_TFMOT)
     finally:
         if before is None:
             os.environ.pop(_VARIABLE, None)
@@ -37,6 +41,12 @@ def _load() -> None:
 if TYPE_CHECKING:
     import tensorflow_model_optimization as tfmot
     import tf_keras
+    from tensorflow_model_optimization.python.core.sparsity.keras import (
+        prune_registry,
+        pruning_wrapper,
+    )
 else:
     tf_keras = LazyModule("tf_keras", _load)
     tfmot = LazyModule(_TFMOT, _load)
+    prune_registry = LazyModule(f"{_PRUNING}.prune_registry", _load)
+    pruning_wrapper = LazyModule(f"{_PRUNING}.pruning_wrapper", _load)
