@@ -14,8 +14,10 @@ from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.structures import Structure, structure_of
-from tftrain.compress.tf_keras_api import tf_keras, tfmot
+from tftrain.compress.tf_keras_api import tf_keras, tfmot, tfmot_module
 from tftrain.compress.twin import Twin, to_tf_keras
+from tftrain.compress.weight_patterns import is_clustered
+from tftrain.compress.wrapped_layers import pass_masks
 from tftrain.errors import CompressionError, UnknownName
 from tftrain.keras_api import keras
 
@@ -104,9 +106,7 @@ def _prunable(twin: Twin) -> list[str]:
 
 
 def _registry() -> Any:
-    from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
-
-    return prune_registry.PruneRegistry
+    return tfmot_module("sparsity.keras.prune_registry").PruneRegistry
 
 
 def _tfmot_schedule(name: str, sparsity: float, steps: int) -> Any:
@@ -125,12 +125,19 @@ def _wrapped(twin: Twin, chosen: list[str], structure: Structure, schedule: Any)
     def wrap(layer: Any) -> Any:
         if layer.name not in chosen:
             return layer
-        return tfmot.sparsity.keras.prune_low_magnitude(
+        wrapper = tfmot.sparsity.keras.prune_low_magnitude(
             layer, pruning_schedule=schedule, **structure.arguments
         )
+        return pass_masks(wrapper)
 
     by_name = {layer.name: layer for layer in twin.model.layers}
-    structure.check({name: _kernels(by_name[name]) for name in chosen})
+    kernels = {name: _kernels(by_name[name]) for name in chosen}
+    structure.check(kernels)
+    if clustered := [name for name, found in kernels.items() if any(map(is_clustered, found))]:
+        print(
+            f"tftrain: pruning trains the clustered weights of {', '.join(clustered)} apart: prune "
+            "before you cluster"
+        )
     return tf_keras.models.clone_model(twin.model, clone_function=wrap)
 
 
@@ -140,7 +147,7 @@ def _kernels(layer: Any) -> list[np.ndarray]:
 
 
 def _pruners(wrapped: Any) -> list[Any]:
-    kind = tfmot.sparsity.keras.pruning_wrapper.PruneLowMagnitude
+    kind = tfmot_module("sparsity.keras.pruning_wrapper").PruneLowMagnitude
     return [layer for layer in wrapped.layers if isinstance(layer, kind)]
 
 

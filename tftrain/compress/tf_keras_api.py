@@ -12,7 +12,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from tftrain.keras_api import LazyModule, tf
 
@@ -26,12 +27,20 @@ def _load() -> None:
     tf.keras.Model  # noqa: B018 - binds tf.keras to what it is without tfmot
     before = os.environ.get(_VARIABLE)
     try:
-        importlib.import_module(_TFMOT)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of distutils
+            importlib.import_module(_TFMOT)
     finally:
         if before is None:
             os.environ.pop(_VARIABLE, None)
         else:
             os.environ[_VARIABLE] = before
+
+
+def tfmot_module(name: str) -> Any:
+    """A module of tfmot that it does not export, such as "clustering.keras.cluster_wrapper"."""
+    _load()
+    return importlib.import_module(f"{_TFMOT}.python.core.{name}")
 
 
 if TYPE_CHECKING:
