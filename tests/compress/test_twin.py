@@ -36,7 +36,7 @@ ONE_LAYER = {
     "group_normalization": (IMAGE, lambda: L.GroupNormalization(groups=2)),
     "unit_normalization": (VECTOR, lambda: L.UnitNormalization()),
     "max_pooling": (IMAGE, lambda: L.MaxPooling2D(3, strides=2, padding="same")),
-    "average_pooling": (IMAGE, lambda: L.AveragePooling2D()),
+    "average_pooling": (IMAGE, lambda: L.AveragePooling2D(2)),
     "global_average": (IMAGE, lambda: L.GlobalAveragePooling2D(keepdims=True)),
     "global_max": (STEPS, lambda: L.GlobalMaxPooling1D()),
     "flatten": (IMAGE, lambda: L.Flatten()),
@@ -231,6 +231,10 @@ class Subclassed(keras.Model):
         return x
 
 
+def doubled(x):
+    return 2 * x
+
+
 def operations():
     inputs = keras.Input((4,))
     return keras.Model(inputs, L.Dense(2)(keras.ops.sin(inputs)))
@@ -249,12 +253,12 @@ REFUSED = {
     "unbuilt": (lambda: keras.Sequential([L.Dense(2)]), "is not built"),
     "subclass": (built_subclass, "is a Subclassed, a model written as a class"),
     "activation": (
-        sequential((4,), lambda: L.Dense(2, activation=lambda x: x * 2)),
+        sequential((4,), lambda: L.Dense(2, activation=doubled)),
         "expected one of Keras's own, by name",
     ),
     "setting": (
-        sequential((4, 4), lambda: L.LayerNormalization(rms_scaling=True)),
-        "has rms_scaling=True",
+        sequential((4,), lambda: L.Dense(2, lora_rank=1)),
+        "has lora_rank=1",
     ),
     "unsupported": (sequential((4,), lambda: L.SpectralNormalization(L.Dense(2))), "expected one"),
 }

@@ -14,12 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.compress.tf_keras_api import tf_keras, tfmot_module
+from tftrain.compress.tf_keras_api import cluster_wrapper, clustering_registry, tf_keras
 from tftrain.compress.weight_patterns import WeightPattern, pattern_of
 from tftrain.compress.wrapped_layers import pass_masks
-
-_tfmot = tfmot_module("clustering.keras.cluster_wrapper")
-_registry = tfmot_module("clustering.keras.clustering_registry")
 
 
 class _Sound:
@@ -55,16 +52,18 @@ class _Sound:
         return super().trainable_weights if self.layer.trainable else []
 
 
-class _Plain(_Sound, _tfmot.ClusterWeights):
+class _Plain(_Sound, cluster_wrapper.ClusterWeights):
     pass
 
 
-class _Recurrent(_Sound, _tfmot.ClusterWeightsRNN):
+class _Recurrent(_Sound, cluster_wrapper.ClusterWeightsRNN):
     pass
 
 
-class _Attention(_Sound, _tfmot.ClusterWeightsMHA):
-    def call(self, query: Any, value: Any, key: Any = None, training: Any = None, **kwargs: Any):
+class _Attention(_Sound, cluster_wrapper.ClusterWeightsMHA):
+    def call(
+        self, query: Any, value: Any, key: Any = None, training: Any = None, **kwargs: Any
+    ) -> Any:
         return super().call(query, training, value=value, key=key, **kwargs)
 
 
@@ -91,7 +90,7 @@ def clusterable(layer: Any) -> list[np.ndarray]:
 
     Frozen layers are clustered as well, though not trained.
     """
-    registry = _registry.ClusteringRegistry
+    registry = clustering_registry.ClusteringRegistry
     with _thawed(layer):
         if not layer.weights or not registry.supports(layer):
             return []

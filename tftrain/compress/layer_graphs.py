@@ -129,7 +129,11 @@ class _TfKeras(_Kind):
         return model._nested_inputs, model._nested_outputs
 
     def call_of(self, node: Any) -> tuple[Any, Any, Any]:
-        return node.layer, node.call_args, node.call_kwargs
+        args, kwargs = node.call_args, node.call_kwargs
+        if isinstance(node.layer, tf_keras.layers.RNN) and isinstance(args[0], (list, tuple)):
+            first, *states = args[0]  # tf_keras writes them into one list
+            return node.layer, (first, *args[1:]), {**kwargs, "initial_state": states}
+        return node.layer, args, kwargs
 
 
 KERAS, TF_KERAS = _Keras(), _TfKeras()

@@ -38,10 +38,12 @@ _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
 
 # What never changes what a layer computes.
 _WITHOUT_EFFECT = frozenset(
-    {"implementation", "use_cudnn", "build_config", "registered_name", "ragged", "autocast"}
+    {
+        *("implementation", "use_cudnn", "build_config", "batch_input_shape", "ragged"),
+        *("autocast", "query_shape", "key_shape", "value_shape"),
+    }
 )
 
-# Whether and how weights begin does not matter: they are overwritten.
 _PARTS = ("initializer", "regularizer", "constraint")
 
 
@@ -99,7 +101,7 @@ class Translation:
             target_key = renamed.get(key, key)
             if target_key in accepted:
                 result[target_key] = self._value(name, key, value)
-            elif key not in _WITHOUT_EFFECT and value != defaults.get(key):
+            elif not _is_without_effect(key, value, defaults):
                 raise CompressionError([_unknown(name, class_name, key, value)])
         return result
 
@@ -113,7 +115,7 @@ class Translation:
             return self._part(name, key, value)
         if key in ("layer", "backward_layer") and value is not None:
             return self._inner(name, value)
-        return value
+        return _axis(value) if key == "axis" else value
 
     def _inner(self, name: str, value: Mapping[str, Any]) -> Any:
         """The layer that a wrapper wraps."""
@@ -139,6 +141,12 @@ class Translation:
         return found(**{k: v for k, v in value["config"].items() if k in accepted})
 
 
+def _axis(value: Any) -> Any:
+    """tf_keras writes a single axis as a list of one."""
+    several = isinstance(value, (list, tuple))
+    return value[0] if several and len(value) == 1 else value
+
+
 def _kind(key: str) -> str:
     return next(part for part in _PARTS if key.endswith(part))
 
@@ -149,6 +157,12 @@ def _message(check: Any, *arguments: Any) -> str | None:
     except CompressionError as error:
         return str(error)
     return None
+
+
+def _is_without_effect(key: str, value: Any, defaults: Mapping[str, Any]) -> bool:
+    if key in _WITHOUT_EFFECT or key.endswith("initializer"):  # weights are overwritten
+        return True
+    return value == defaults[key] if key in defaults else value in (None, False)
 
 
 def _unknown(name: str, class_name: str, key: str, value: Any) -> str:

@@ -14,7 +14,7 @@ from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.structures import Structure, structure_of
-from tftrain.compress.tf_keras_api import tf_keras, tfmot, tfmot_module
+from tftrain.compress.tf_keras_api import prune_registry, pruning_wrapper, tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
 from tftrain.compress.weight_patterns import is_clustered
 from tftrain.compress.wrapped_layers import pass_masks
@@ -79,7 +79,7 @@ def prune(
         (96, 128)
     """
     settings = FineTuning(**tuning)
-    wanted = structure_of(structure, sparsity if sparsity is not None else None, SPARSITY)
+    wanted = structure_of(structure, sparsity, SPARSITY)
     if schedule not in SCHEDULES:
         raise UnknownName("pruning schedule", schedule, SCHEDULES)
     require_compiled(model)
@@ -97,16 +97,12 @@ def prune(
 
 def _prunable(twin: Twin) -> list[str]:
     """Names of the layers that have weights to prune."""
-    registry = _registry()
+    registry = prune_registry.PruneRegistry
     return [
         layer.name
         for layer in twin.model.layers
         if registry.supports(layer) and registry.make_prunable(layer).get_prunable_weights()
     ]
-
-
-def _registry() -> Any:
-    return tfmot_module("sparsity.keras.prune_registry").PruneRegistry
 
 
 def _tfmot_schedule(name: str, sparsity: float, steps: int) -> Any:
@@ -143,11 +139,12 @@ def _wrapped(twin: Twin, chosen: list[str], structure: Structure, schedule: Any)
 
 def _kernels(layer: Any) -> list[np.ndarray]:
     """What is pruned in a layer that is prunable."""
-    return [weight.numpy() for weight in _registry().make_prunable(layer).get_prunable_weights()]
+    prunable = prune_registry.PruneRegistry.make_prunable(layer)
+    return [weight.numpy() for weight in prunable.get_prunable_weights()]
 
 
 def _pruners(wrapped: Any) -> list[Any]:
-    kind = tfmot_module("sparsity.keras.pruning_wrapper").PruneLowMagnitude
+    kind = pruning_wrapper.PruneLowMagnitude
     return [layer for layer in wrapped.layers if isinstance(layer, kind)]
 
 

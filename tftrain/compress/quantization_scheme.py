@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.compress.tf_keras_api import tf_keras, tfmot, tfmot_module
+from tftrain.compress.tf_keras_api import (
+    default_8bit_quantize_layout_transform,
+    default_8bit_quantize_registry,
+    tf_keras,
+    tfmot,
+)
 from tftrain.compress.weight_patterns import WeightPattern, pattern_of
-
-_8BIT = "quantization.keras.default_8bit.default_8bit_"
-_registry = tfmot_module(f"{_8BIT}quantize_registry")
-_layouts = tfmot_module(f"{_8BIT}quantize_layout_transform")
-_schemes = tfmot_module("quantization.keras.quantize_scheme")
 
 _KERNELS = {
     "Dense": "kernel",
@@ -46,6 +46,7 @@ class KeepingQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         self._settled = False
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
+        """Variables of the range, and of the clusters' values."""
         variables = self._inner.build(tensor_shape, name, layer)
         if self._centroids is not None:
             variables["centroids"] = layer.add_weight(
@@ -56,6 +57,7 @@ class KeepingQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         return variables
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **kwargs: Any) -> Any:
+        """The weight as 8 bits hold it."""
         values = inputs if self._settled else self.kept(inputs, weights)
         return self._inner(values, training, weights, **kwargs)
 
@@ -74,10 +76,11 @@ class KeepingQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         self._inner(variable, True, weights)
 
     def get_config(self) -> dict[str, Any]:
+        """Nothing: what is kept is found in the weights again."""
         return {}
 
 
-class KeepingScheme(_schemes.QuantizeScheme):
+class KeepingScheme(tfmot.quantization.keras.QuantizeScheme):
     """tfmot's 8-bit scheme with `KeepingQuantizer`.
 
     Args:
@@ -88,13 +91,15 @@ class KeepingScheme(_schemes.QuantizeScheme):
         self._choice = choice
 
     def get_layout_transformer(self) -> Any:
+        """What joins layers as LiteRT does, and chooses how weights are quantized."""
         return _Layout(self._choice)
 
     def get_quantize_registry(self) -> Any:
-        return _registry.Default8BitQuantizeRegistry()
+        """How layers without weights are quantized."""
+        return default_8bit_quantize_registry.Default8BitQuantizeRegistry()
 
 
-class _Layout(_layouts.Default8BitQuantizeLayoutTransform):
+class _Layout(default_8bit_quantize_layout_transform.Default8BitQuantizeLayoutTransform):
     def __init__(self, choice: Choice) -> None:
         self._choice = choice
 
@@ -108,7 +113,9 @@ class _Layout(_layouts.Default8BitQuantizeLayoutTransform):
 
     def _config(self, layer: Any, given: Any) -> Any:
         """Like the one given, but it always quantizes the weights."""
-        config = _registry.Default8BitQuantizeRegistry().get_quantize_config(layer)
+        config = default_8bit_quantize_registry.Default8BitQuantizeRegistry().get_quantize_config(
+            layer
+        )
         if type(given).__name__ == "NoOpQuantizeConfig":  # the activation comes in the next layer
             config.activation_attrs, config.quantize_output = [], False
         elif given is not None:

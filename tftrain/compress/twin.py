@@ -122,14 +122,14 @@ def _values(variable: Any) -> np.ndarray:
 def _require_same_outputs(model: Any, converted: Any, graph: layer_graphs.Graph) -> None:
     inputs = sample_inputs(graph)
     expected, received = (_outputs(one, inputs) for one in (model, converted))
-    tolerance = TOLERANCE if _is_single_precision(expected, graph) else _TOLERANCE_MIXED
-    for name, one, other in zip(range(len(expected)), expected, received, strict=True):
+    tolerance = TOLERANCE if _is_single_precision(graph) else _TOLERANCE_MIXED
+    for number, (one, other) in enumerate(zip(expected, received, strict=True)):
         scale = max(1.0, float(np.abs(one).max()))
         difference = float(np.abs(one - other).max()) / scale
         if not difference <= tolerance:
             raise CompressionError(
                 [
-                    f"the output {name!r} of the converted model differs by {difference:.1e} of "
+                    f"output {number} of the converted model differs by {difference:.1e} of "
                     f"the largest value on random inputs, more than {tolerance:.0e}"
                 ]
             )
@@ -140,5 +140,5 @@ def _outputs(model: Any, inputs: Any) -> list[np.ndarray]:
     return [tf.cast(output, "float32").numpy() for output in tf.nest.flatten(outputs)]
 
 
-def _is_single_precision(outputs: Any, graph: layer_graphs.Graph) -> bool:
+def _is_single_precision(graph: layer_graphs.Graph) -> bool:
     return all(layer.compute_dtype in ("float32", "float64") for layer in graph.layers())
