@@ -87,15 +87,14 @@ def has_zeros(weight: np.ndarray) -> bool:
 
 
 def is_clustered(weight: np.ndarray) -> bool:
-    """Whether a weight has few values, each of them many times.
+    """Whether a weight has few values: training alone leaves hardly two numbers the same.
 
     Example:
         >>> is_clustered(np.repeat([0.1, 0.2], 50)), is_clustered(np.linspace(0, 1, 100))
         (True, False)
     """
     others = weight[weight != 0]
-    values = len(np.unique(others))
-    return 0 < values <= min(_MOST_CLUSTERS, others.size // 2)
+    return 2 <= values_of(weight) <= _MOST_CLUSTERS and values_of(others) < others.size
 
 
 def values_of(weight: np.ndarray) -> int:
