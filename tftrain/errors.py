@@ -203,6 +203,21 @@ class NotFiniteGradient(TftrainError):
         )
 
 
+class NotFiniteWeights(TftrainError):
+    """Training has left NaN or infinite weights.
+
+    Attributes:
+        layers: Names of the layers concerned.
+    """
+
+    def __init__(self, layers: Iterable[str]) -> None:
+        self.layers = tuple(layers)
+        super().__init__(
+            f"the training has diverged: weights of {', '.join(self.layers)} are not finite; lower "
+            "the learning rate (learning_rate=), and look for NaN in the data"
+        )
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)

@@ -53,10 +53,12 @@ class Translation:
     Args:
         source: The library of the layers given.
         target: The library of the layers wanted.
+        single_precision: Whether layers of half precision become layers of float32.
     """
 
-    def __init__(self, source: Any, target: Any) -> None:
-        self._source, self._target = source.library, target.library
+    def __init__(self, source: Any, target: Any, *, single_precision: bool = False) -> None:
+        self._source, self.target = source.library, target.library
+        self._single_precision = single_precision
         self._back = source is not KERAS
 
     def problem(self, layer: Any) -> str | None:
@@ -84,7 +86,7 @@ class Translation:
         return self._of_class(name, type(layer).__name__, layer.get_config())
 
     def _of_class(self, name: str, class_name: str, config: Mapping[str, Any]) -> Any:
-        target = getattr(self._target.layers, class_name)
+        target = getattr(self.target.layers, class_name)
         config = {**self._translated(name, class_name, config), "name": name}
         return target(**config)
 
@@ -92,7 +94,7 @@ class Translation:
         renamed = _RENAMED.get(class_name, {})
         if self._back:
             renamed = {theirs: ours for ours, theirs in renamed.items()}
-        accepted = _accepted(getattr(self._target.layers, class_name))
+        accepted = _accepted(getattr(self.target.layers, class_name))
         defaults = _defaults(getattr(self._source.layers, class_name))
         result = {}
         for key, value in config.items():
@@ -105,7 +107,8 @@ class Translation:
 
     def _value(self, name: str, key: str, value: Any) -> Any:
         if key == "dtype":
-            return _policy(name, value)
+            policy = _policy(name, value)
+            return "float32" if self._single_precision and policy.endswith("float16") else policy
         if key.endswith("activation"):
             return activation_for(name, value, self._back)
         if key.endswith(_PARTS) and value is not None:
@@ -128,7 +131,7 @@ class Translation:
         class_name = value["class_name"]
         if class_name == "KeepZeros":  # kept by the Keras model that comes out in the end
             return None
-        module = getattr(self._target, f"{_kind(key)}s")
+        module = getattr(self.target, f"{_kind(key)}s")
         found = getattr(module, class_name, None)
         if found is None:
             raise CompressionError(

@@ -16,6 +16,8 @@ from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.structures import Structure, structure_of
 from tftrain.compress.tf_keras_api import prune_registry, pruning_wrapper, tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
+from tftrain.compress.weight_patterns import is_clustered
+from tftrain.compress.wrapped_layers import pass_masks
 from tftrain.errors import CompressionError, UnknownName
 from tftrain.keras_api import keras
 
@@ -120,12 +122,19 @@ def _wrapped(twin: Twin, chosen: list[str], structure: Structure, schedule: Any)
     def wrap(layer: Any) -> Any:
         if layer.name not in chosen:
             return layer
-        return tfmot.sparsity.keras.prune_low_magnitude(
+        wrapper = tfmot.sparsity.keras.prune_low_magnitude(
             layer, pruning_schedule=schedule, **structure.arguments
         )
+        return pass_masks(wrapper)
 
     by_name = {layer.name: layer for layer in twin.model.layers}
-    structure.check({name: _kernels(by_name[name]) for name in chosen})
+    kernels = {name: _kernels(by_name[name]) for name in chosen}
+    structure.check(kernels)
+    if clustered := [name for name, found in kernels.items() if any(map(is_clustered, found))]:
+        print(
+            f"tftrain: pruning trains the clustered weights of {', '.join(clustered)} apart: prune "
+            "before you cluster"
+        )
     return tf_keras.models.clone_model(twin.model, clone_function=wrap)
 
 

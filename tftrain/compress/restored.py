@@ -10,6 +10,7 @@ import numpy as np
 from tftrain.compress import layer_graphs
 from tftrain.compress.compile_translation import compile_alike
 from tftrain.compress.twin import Twin
+from tftrain.errors import NotFiniteWeights
 from tftrain.keras_api import keras, tf
 
 
@@ -33,7 +34,13 @@ def restored(
 
     Returns:
         A model compiled like the source, if that is compiled.
+
+    Raises:
+        NotFiniteWeights: The training has diverged.
     """
+    diverged = [name for name, of_layer in weights.items() if not all(map(_finite, of_layer))]
+    if diverged:
+        raise NotFiniteWeights(diverged)
     source = twin.source
     with strategy_scope(source):
         model = keras.models.clone_model(source)
@@ -46,3 +53,7 @@ def restored(
     model.history.history = history
     model.history.epoch = list(range(len(history.get("loss", ()))))
     return model
+
+
+def _finite(values: np.ndarray) -> bool:
+    return bool(np.all(np.isfinite(values.astype("float32"))))

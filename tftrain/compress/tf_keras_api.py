@@ -19,7 +19,11 @@ from tftrain.keras_api import LazyModule, tf
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 _TFMOT = "tensorflow_model_optimization"
-_PRUNING = f"{_TFMOT}.python.core.sparsity.keras"  # what tfmot's public names leave out
+
+# What tfmot's public names leave out.
+_PRUNING = f"{_TFMOT}.python.core.sparsity.keras"
+_CLUSTERING = f"{_TFMOT}.python.core.clustering.keras"
+_QUANTIZATION = f"{_TFMOT}.python.core.quantization.keras.default_8bit"
 
 
 def _load() -> None:
@@ -41,6 +45,14 @@ def _load() -> None:
 if TYPE_CHECKING:
     import tensorflow_model_optimization as tfmot
     import tf_keras
+    from tensorflow_model_optimization.python.core.clustering.keras import (
+        cluster_wrapper,
+        clustering_registry,
+    )
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_layout_transform,
+        default_8bit_quantize_registry,
+    )
     from tensorflow_model_optimization.python.core.sparsity.keras import (
         prune_registry,
         pruning_wrapper,
@@ -48,5 +60,13 @@ if TYPE_CHECKING:
 else:
     tf_keras = LazyModule("tf_keras", _load)
     tfmot = LazyModule(_TFMOT, _load)
+    cluster_wrapper = LazyModule(f"{_CLUSTERING}.cluster_wrapper", _load)
+    clustering_registry = LazyModule(f"{_CLUSTERING}.clustering_registry", _load)
+    default_8bit_quantize_layout_transform = LazyModule(
+        f"{_QUANTIZATION}.default_8bit_quantize_layout_transform", _load
+    )
+    default_8bit_quantize_registry = LazyModule(
+        f"{_QUANTIZATION}.default_8bit_quantize_registry", _load
+    )
     prune_registry = LazyModule(f"{_PRUNING}.prune_registry", _load)
     pruning_wrapper = LazyModule(f"{_PRUNING}.pruning_wrapper", _load)

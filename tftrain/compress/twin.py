@@ -35,7 +35,7 @@ class Twin:
     layers: dict[str, Any]
 
 
-def to_tf_keras(model: keras.Model) -> Twin:
+def to_tf_keras(model: keras.Model, *, single_precision: bool = False) -> Twin:
     """Converts a Keras 3 model for tfmot.
 
     The twin has the same weights (copies) and trainable flags, and gives the same outputs: both
@@ -43,6 +43,8 @@ def to_tf_keras(model: keras.Model) -> Twin:
 
     Args:
         model: Functional or Sequential, built; with nested models if you like.
+        single_precision: Whether layers that compute in half precision do so in the twin as well,
+            or in float32.
 
     Raises:
         CompressionError: It cannot be converted, every layer in the way with its reason; or the
@@ -56,7 +58,8 @@ def to_tf_keras(model: keras.Model) -> Twin:
         ['flatten', 'hidden_1', 'dropout_1', 'probabilities']
     """
     _require_finite(model)
-    twin, graph, layers = _converted(model, KERAS, TF_KERAS)
+    translation = Translation(KERAS, TF_KERAS, single_precision=single_precision)
+    twin, graph, layers = _converted(model, KERAS, translation)
     return Twin(model, twin, {graph.names[id(one)]: one for one in layers})
 
 
@@ -72,17 +75,16 @@ def to_keras(model: Any) -> keras.Model:
     Raises:
         CompressionError: As for `to_tf_keras`.
     """
-    return _converted(model, TF_KERAS, KERAS)[0]
+    return _converted(model, TF_KERAS, Translation(TF_KERAS, KERAS))[0]
 
 
-def _converted(model: Any, source: Any, target: Any) -> tuple[Any, Any, list[Any]]:
+def _converted(model: Any, source: Any, translation: Translation) -> tuple[Any, Any, list[Any]]:
     graph = layer_graphs.read(model, source)
-    translation = Translation(source, target)
     layers = graph.layers()
     problems = [found for layer in layers if (found := translation.problem(layer))]
     if problems:
         raise CompressionError(problems)
-    converted, made = layer_graphs.rebuild(graph, target.library, translation.layer)
+    converted, made = layer_graphs.rebuild(graph, translation.target, translation.layer)
     for layer, other in zip(layers, made, strict=True):
         _copy(layer, other)
     _require_same_outputs(model, converted, graph)
