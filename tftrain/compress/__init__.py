@@ -7,6 +7,7 @@ and a Keras 3 model or a LiteRT file comes out.
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.keep_zeros import KeepZeros, keep_zeros
 from tftrain.compress.prune import prune
+from tftrain.compress.quantize import quantize
 from tftrain.compress.twin import Twin, to_keras, to_tf_keras
 from tftrain.compress.weight_cuts import limit_weights, restrict_weights, threshold_weights
 
@@ -17,6 +18,7 @@ __all__ = [
     "keep_zeros",
     "limit_weights",
     "prune",
+    "quantize",
     "restrict_weights",
     "threshold_weights",
     "to_keras",
