@@ -64,6 +64,7 @@ def compile_alike(model: keras.Model, source: keras.Model) -> None:
         steps_per_execution=source.steps_per_execution,
         jit_compile=source.jit_compile,
     )
+    model.optimizer.build(model.trainable_variables)  # so that it can be saved as it is
 
 
 def tf_keras_optimizer(optimizer: keras.optimizers.Optimizer) -> Any:

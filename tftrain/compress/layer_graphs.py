@@ -115,7 +115,9 @@ class _Keras(_Kind):
         return model._inputs_struct, model._outputs_struct
 
     def call_of(self, node: Any) -> tuple[Any, Any, Any]:
-        return node.operation, node.arguments.args, node.arguments.kwargs
+        # Whether it trains is decided anew in every call of the model, whatever is written here.
+        kwargs = {k: v for k, v in node.arguments.kwargs.items() if k != "training"}
+        return node.operation, node.arguments.args, kwargs
 
 
 class _TfKeras(_Kind):
@@ -203,6 +205,11 @@ class _Reading:
             return [_Unknown(type(operation).__name__)] * len(tensors)
         for value in tf.nest.flatten((args, kwargs)):
             self._refuse_unknown(value, f"layer {name!r}")
+        if kwargs.pop("training", None) is not None:
+            self._problems.append(
+                f"layer {name!r} is called with training= as a constant, which Keras 3 overrides: "
+                "leave it out"
+            )
         if isinstance(operation, self._kind.library.Model):
             given = tf.nest.flatten(args[0] if args else kwargs["inputs"])
             return tf.nest.flatten(self._follow(self._opened(operation), given, f"{name}_"))

@@ -88,7 +88,8 @@ def prune(
         chosen = choose(_prunable(twin), twin.layers, only=only, skip=skip, what="pruned")
         wrapped = _wrapped(twin, chosen, wanted, _tfmot_schedule(schedule, wanted.sparsity, steps))
         settings.compile(wrapped, model)
-    history = settings.fit(wrapped, train, [tfmot.sparsity.keras.UpdatePruningStep()])
+        history = settings.fit(wrapped, train, [tfmot.sparsity.keras.UpdatePruningStep()])
+        _cut_the_rest(wrapped)
     _require_pruned(wrapped, wanted)
     return restored(twin, _weights(wrapped), history)
 
@@ -137,6 +138,16 @@ def _kernels(layer: Any) -> list[np.ndarray]:
 def _pruners(wrapped: Any) -> list[Any]:
     kind = pruning_wrapper.PruneLowMagnitude
     return [layer for layer in wrapped.layers if isinstance(layer, kind)]
+
+
+def _cut_the_rest(wrapped: Any) -> None:
+    """Brings a training that was stopped early to the share of zeros at its end."""
+    for layer in _pruners(wrapped):
+        schedule = layer.pruning_schedule
+        if 0 <= int(layer.pruning_step) < schedule.end_step:
+            layer.pruning_step.assign(schedule.end_step)
+            layer.pruning_obj.conditional_mask_update()
+            layer.pruning_obj.weight_mask_op()
 
 
 def _require_pruned(wrapped: Any, structure: Structure) -> None:
