@@ -9,7 +9,6 @@ import numpy as np
 
 from tftrain.compress import fine_tuning, layer_graphs
 from tftrain.compress.chosen_layers import choose
-from tftrain.compress.clustering_wrappers import clusterable, wrap
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.restored import restored, strategy_scope
@@ -86,7 +85,7 @@ def cluster(
     fine_tuning.begin(settings.seed)
     with strategy_scope(model):
         twin = to_tf_keras(model, single_precision=True)
-        kernels = {layer.name: clusterable(layer) for layer in twin.model.layers}
+        kernels = _kernels(twin)
         able = [name for name, found in kernels.items() if found]
         chosen = choose(able, twin.layers, only=only, skip=skip, what="clustered")
         kernels = {name: kernels[name] for name in chosen}
@@ -151,7 +150,15 @@ def _numbers(
     return numbers
 
 
+def _kernels(twin: Twin) -> dict[str, list[np.ndarray]]:
+    from tftrain.compress.clustering_wrappers import clusterable  # loads tfmot
+
+    return {layer.name: clusterable(layer) for layer in twin.model.layers}
+
+
 def _wrapped(twin: Twin, numbers: dict[str, int], zeros: set[str], centroids: str) -> Any:
+    from tftrain.compress.clustering_wrappers import wrap  # loads tfmot
+
     way = getattr(tfmot.clustering.keras.CentroidInitialization, centroids)
 
     def make(layer: Any, name: str) -> Any:

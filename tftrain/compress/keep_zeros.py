@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tftrain.errors import CompressionError
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import keras
 
-
-@keras.saving.register_keras_serializable("tftrain")
-class KeepZeros(keras.constraints.Constraint):
-    """Sets weights to zero wherever they were zero, after every update.
-
-    Args:
-        mask: A boolean array of the weight's shape, False where it is to stay zero.
-    """
-
-    def __init__(self, mask: Any) -> None:
-        self._mask = np.asarray(mask, dtype=bool)
-
-    def __call__(self, weight: Any) -> Any:
-        """The weight with its zeros."""
-        weight = tf.convert_to_tensor(weight)
-        return tf.where(self._mask, weight, tf.zeros((), weight.dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        """The mask as text."""
-        packed = zlib.compress(np.packbits(self._mask).tobytes())
-        return {"shape": list(self._mask.shape), "bits": base64.b64encode(packed).decode()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> KeepZeros:
-        """Reads the mask again."""
-        bits = np.frombuffer(zlib.decompress(base64.b64decode(config["bits"])), np.uint8)
-        shape = tuple(config["shape"])
-        return cls(np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape))
-
+if TYPE_CHECKING:
+    from tftrain.compress.zero_mask import KeepZeros
 
 # Where a layer keeps the constraint of a variable, by the variable's name.
 _ATTRIBUTES = {
@@ -54,8 +25,8 @@ def keep_zeros(model: keras.Model) -> keras.Model:
     """Makes a pruned model keep its zeros in any training to come.
 
     Each trainable weight of two or more axes that has zeros gets the constraint `KeepZeros`. It
-    is saved with the model; loading it needs `import tftrain.compress`. Only layers of attention
-    do not write it down: call this again on those after loading.
+    is saved with the model; a process that loads it names `tftrain.compress.KeepZeros` before.
+    Only layers of attention do not write it down: call this again on those after loading.
 
     Args:
         model: Of Keras 3, built; it is changed.
@@ -74,6 +45,8 @@ def keep_zeros(model: keras.Model) -> keras.Model:
         >>> (model.layers[0].kernel.numpy() == 0).tolist()
         [[False, True], [True, False]]
     """
+    from tftrain.compress.zero_mask import KeepZeros  # loads Keras
+
     layers = [one for one in model._flatten_layers() if not list(one._flatten_layers())[1:]]
     found = [
         (layer, variable, values)

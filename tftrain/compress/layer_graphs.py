@@ -9,11 +9,11 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from keras.src.models.functional import Functional as KerasFunctional
-
 from tftrain.compress.tf_keras_api import tf_keras
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf
+
+_FUNCTIONAL = "<class 'keras.src.models.functional.Functional'>"  # Keras exports it not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _Keras(_Kind):
     def functional(self, model: Any) -> Any:
         if type(model) is keras.Sequential:
             return model._functional
-        return model if type(model) is KerasFunctional else None
+        return model if str(type(model)) == _FUNCTIONAL else None
 
     def structures(self, model: Any) -> tuple[Any, Any]:
         return model._inputs_struct, model._outputs_struct

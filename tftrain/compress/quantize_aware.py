@@ -13,7 +13,6 @@ from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.quantizable_layers import QuantizableLayers
-from tftrain.compress.quantization_scheme import KeepingQuantizer, KeepingScheme
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
@@ -146,6 +145,8 @@ def _kernel(twin: Twin, name: str) -> np.ndarray | None:
 
 
 def _wrapped(twin: Twin, annotated: set[str], kept: tuple[list[str], list[str]]) -> Any:
+    from tftrain.compress.quantization_scheme import KeepingScheme  # loads tfmot
+
     annotate = tfmot.quantization.keras.quantize_annotate_layer
     graph = layer_graphs.read(twin.model, layer_graphs.TF_KERAS)
     model, _ = layer_graphs.rebuild(
@@ -170,7 +171,9 @@ def _quantizing(wrapped: Any) -> list[Any]:
     return [layer for layer in wrapped.layers if hasattr(layer, "quantize_config")]
 
 
-def _kernels(wrapper: Any) -> list[tuple[Any, KeepingQuantizer, dict[str, Any]]]:
+def _kernels(wrapper: Any) -> list[tuple[Any, Any, dict[str, Any]]]:
+    from tftrain.compress.quantization_scheme import KeepingQuantizer  # loads tfmot
+
     return [found for found in wrapper._weight_vars if isinstance(found[1], KeepingQuantizer)]
 
 
@@ -200,4 +203,4 @@ def _name(variable: Any) -> str:
 def _converted(wrapped: Any) -> Any:
     from tftrain import litert
 
-    return litert.convert(wrapped)
+    return litert.convert(wrapped, "int8")
