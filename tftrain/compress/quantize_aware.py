@@ -14,6 +14,7 @@ from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.quantizable_layers import QuantizableLayers
 from tftrain.compress.quantization_scheme import KeepingQuantizer, KeepingScheme
+from tftrain.compress.replica_ranges import share_ranges
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
@@ -166,6 +167,10 @@ def _freeze(wrapper: Any) -> None:
     wrapper._trainable_weights.clear()
 
 
+def _has_ranges(layer: Any) -> bool:
+    return hasattr(layer, "quantize_config") or hasattr(layer, "quantizer")
+
+
 def _quantizing(wrapped: Any) -> list[Any]:
     return [layer for layer in wrapped.layers if hasattr(layer, "quantize_config")]
 
@@ -175,6 +180,7 @@ def _kernels(wrapper: Any) -> list[tuple[Any, KeepingQuantizer, dict[str, Any]]]
 
 
 def _settle(wrapped: Any) -> None:
+    share_ranges([layer for layer in wrapped.layers if _has_ranges(layer)])
     for layer in _quantizing(wrapped):
         for variable, quantizer, variables in _kernels(layer):
             quantizer.settle(variable, variables)
