@@ -218,6 +218,18 @@ class NotFiniteWeights(TftrainError):
         )
 
 
+class ConversionFailed(TftrainError):
+    """The LiteRT converter crashed or gave up, or what it wrote is not the model that it was given.
+
+    Attributes:
+        log: What the converter said, in full.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        self.log = log
+        super().__init__(message)
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)

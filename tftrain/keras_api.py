@@ -55,7 +55,7 @@ def _check_loaded(module: Any) -> None:
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Holds back what C++ code writes to file descriptor 2; shows it if the block raises.
 
     TF_CPP_MIN_LOG_LEVEL cannot silence what is logged before absl's logging is initialised.
@@ -89,7 +89,7 @@ def _load() -> None:
     require_tensorflow_backend()
     if os.environ.get("TFTRAIN_VERBOSE") != "1":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quiet_stderr():
+    with quiet_stderr():
         tensorflow = importlib.import_module("tensorflow")
         tensorflow.keras.Model  # noqa: B018 - binds tf.keras before tfmot can rebind it
         tensorflow.config.list_physical_devices()

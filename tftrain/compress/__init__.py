@@ -8,6 +8,7 @@ from tftrain.compress.cluster import cluster
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.keep_zeros import KeepZeros, keep_zeros
 from tftrain.compress.prune import prune
+from tftrain.compress.quantize import quantize
 from tftrain.compress.quantize_aware import QuantizedAware, quantize_aware
 from tftrain.compress.twin import Twin, to_keras, to_tf_keras
 from tftrain.compress.weight_cuts import limit_weights, restrict_weights, threshold_weights
@@ -21,6 +22,7 @@ __all__ = [
     "keep_zeros",
     "limit_weights",
     "prune",
+    "quantize",
     "quantize_aware",
     "restrict_weights",
     "threshold_weights",

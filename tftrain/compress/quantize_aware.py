@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tftrain import litert
 from tftrain.compress import fine_tuning, layer_graphs
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
@@ -36,7 +37,7 @@ class QuantizedAware:
     """
 
     model: keras.Model
-    lite: Any
+    lite: litert.LiteModel
     zeros: tuple[str, ...]
     clusters: tuple[str, ...]
 
@@ -78,6 +79,7 @@ def quantize_aware(
             training.
         UnknownName: There is no such layer.
         NotFiniteWeights: The training has diverged.
+        ConversionFailed: LiteRT's converter gave up, or what it wrote answers otherwise.
 
     Example:
         >>> import numpy as np, tftrain
@@ -97,11 +99,12 @@ def quantize_aware(
         kept = _kept(twin, chosen, keep_zeros, keep_clusters)
         wrapped = _wrapped(twin, annotated, kept)
         settings.compile(wrapped, model)
+    examples = litert.example_inputs(wrapped, train, seed=settings.seed)
     history = settings.fit(wrapped, train)
     with strategy_scope(model):
         _settle(wrapped)
     trained = restored(twin, _weights(wrapped, twin), history)
-    return QuantizedAware(trained, _converted(wrapped), *map(tuple, kept))
+    return QuantizedAware(trained, _converted(wrapped, examples), *map(tuple, kept))
 
 
 def _chosen(
@@ -203,7 +206,7 @@ def _name(variable: Any) -> str:
     return variable.name.split(":")[0].split("/")[-1]
 
 
-def _converted(wrapped: Any) -> Any:
-    from tftrain import litert
-
-    return litert.convert(wrapped)
+def _converted(wrapped: Any, examples: dict[str, np.ndarray]) -> litert.LiteModel:
+    lite = litert.convert(wrapped, "int8")
+    litert.require_alike(wrapped, lite, examples, "int8")
+    return lite
