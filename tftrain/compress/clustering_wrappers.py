@@ -1,8 +1,8 @@
 """tfmot's clustering wrappers, made to train like the layers they wrap.
 
 What tfmot's own do otherwise: they call the layer without `training`, so that dropout within it is
-off; they take a second input, as attention has one, for `training`; they lose masks; they assign
-variables in each replica, which a strategy refuses; and they train frozen layers.
+off; they take a second input, as attention has one, for `training`; they lose masks; and they do
+not see the weights of frozen layers.
 """
 
 from __future__ import annotations

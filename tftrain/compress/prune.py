@@ -153,7 +153,7 @@ def _cut_the_rest(wrapped: Any) -> None:
     """Brings a training that was stopped early to the share of zeros at its end."""
     for layer in _pruners(wrapped):
         schedule = layer.pruning_schedule
-        if 0 <= int(layer.pruning_step) < schedule.end_step:
+        if 0 <= int(layer.pruning_step.numpy()) < schedule.end_step:
             layer.pruning_step.assign(schedule.end_step)
             layer.pruning_obj.conditional_mask_update()
             layer.pruning_obj.weight_mask_op()

@@ -1,9 +1,8 @@
 """tfmot's 8-bit scheme for quantization-aware training, keeping zeros and clusters.
 
-tfmot has a scheme that keeps zeros and one that keeps clusters. Both assign variables in each
-replica, which a strategy refuses; one layer without zeros makes the other layers lose theirs; and
-where a layer's activation is a layer of its own, or where its output is concatenated, neither is
-applied. Here the 8-bit scheme without them gets what they add, layer by layer.
+tfmot has a scheme that keeps zeros and one that keeps clusters. But neither is applied to a layer
+whose activation is a layer of its own, or whose output is concatenated; and where one layer has no
+zeros, the others lose theirs. Here the plain 8-bit scheme gets what they add, layer by layer.
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tftrain import litert
 from tftrain.compress import fine_tuning, layer_graphs
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.quantizable_layers import QuantizableLayers
+from tftrain.compress.replica_ranges import share_ranges
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
@@ -34,7 +36,7 @@ class QuantizedAware:
     """
 
     model: keras.Model
-    lite: Any
+    lite: litert.LiteModel
     zeros: tuple[str, ...]
     clusters: tuple[str, ...]
 
@@ -76,6 +78,7 @@ def quantize_aware(
             training.
         UnknownName: There is no such layer.
         NotFiniteWeights: The training has diverged.
+        ConversionFailed: LiteRT's converter gave up, or what it wrote answers otherwise.
 
     Example:
         >>> import numpy as np, tftrain
@@ -95,11 +98,12 @@ def quantize_aware(
         kept = _kept(twin, chosen, keep_zeros, keep_clusters)
         wrapped = _wrapped(twin, annotated, kept)
         settings.compile(wrapped, model)
+    examples = litert.example_inputs(wrapped, train, seed=settings.seed)
     history = settings.fit(wrapped, train)
     with strategy_scope(model):
         _settle(wrapped)
     trained = restored(twin, _weights(wrapped, twin), history)
-    return QuantizedAware(trained, _converted(wrapped), *map(tuple, kept))
+    return QuantizedAware(trained, _converted(wrapped, examples), *map(tuple, kept))
 
 
 def _chosen(
@@ -167,6 +171,10 @@ def _freeze(wrapper: Any) -> None:
     wrapper._trainable_weights.clear()
 
 
+def _has_ranges(layer: Any) -> bool:
+    return hasattr(layer, "quantize_config") or hasattr(layer, "quantizer")
+
+
 def _quantizing(wrapped: Any) -> list[Any]:
     return [layer for layer in wrapped.layers if hasattr(layer, "quantize_config")]
 
@@ -178,6 +186,7 @@ def _kernels(wrapper: Any) -> list[tuple[Any, Any, dict[str, Any]]]:
 
 
 def _settle(wrapped: Any) -> None:
+    share_ranges([layer for layer in wrapped.layers if _has_ranges(layer)])
     for layer in _quantizing(wrapped):
         for variable, quantizer, variables in _kernels(layer):
             quantizer.settle(variable, variables)
@@ -200,7 +209,7 @@ def _name(variable: Any) -> str:
     return variable.name.split(":")[0].split("/")[-1]
 
 
-def _converted(wrapped: Any) -> Any:
-    from tftrain import litert
-
-    return litert.convert(wrapped, "int8")
+def _converted(wrapped: Any, examples: dict[str, np.ndarray]) -> litert.LiteModel:
+    lite = litert.convert(wrapped, "int8")
+    litert.require_alike(wrapped, lite, examples, "int8")
+    return lite

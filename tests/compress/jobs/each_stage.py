@@ -20,16 +20,16 @@ folder, name = Path(sys.argv[1]), sys.argv[2]
 strategy = tftrain.distribute.strategy(name, **({"devices": 2} if name == "mirrored" else {}))
 index = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if name == "multiworker" else 0
 
-x = np.random.default_rng(0).normal(size=(512, 8)).astype("float32")
+x = np.random.default_rng(0).normal(size=(1024, 8)).astype("float32")
 y = (x[:, 0] > x[:, 1]).astype(int)
-train = tf.data.Dataset.from_tensor_slices((x, y)).batch(64)
+train = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
 data = {"epochs": 2, "validation": (x, y)}
 
 keras.utils.set_random_seed(0)
 with strategy.scope():
     model = tftrain.models.mlp((8,), hidden=(32,), classes=2, dropout=0.0)
     model.compile(
-        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
 random = np.random.default_rng(1)
 model.set_weights([random.normal(0, 0.3, w.shape) for w in model.get_weights()])
