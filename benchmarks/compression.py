@@ -36,6 +36,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "mlp": {"prune": 0.8, "cluster": 16, "quantize": "int8"},
     "cnn": {"prune": 0.8, "quantize": "int8"},
 }
+BATCHES = {"mlp": 32, "cnn": 64}  # in all trainings of a network, as `tftrain compress` has it
 QAT = "pruned_clustered_qat"
 
 
@@ -81,14 +82,13 @@ def dense(network: str, given: Any, seed: int) -> Any:
     info, train = given.info, given.train
     if network == "mlp":
         model = tftrain.models.mlp(info.shape, hidden=(128,), classes=info.classes, dropout=0.2)
-        optimizer, batch = keras.optimizers.Adam(), 32
+        optimizer = keras.optimizers.Adam()
     else:
         model = tftrain.models.cnn(info.shape, filters=(32, 64), dense=128, classes=info.classes)
-        batch = 64
-        steps = tftrain.data.steps_per_epoch(train, batch) * EPOCHS.value
+        steps = tftrain.data.steps_per_epoch(train, BATCHES[network]) * EPOCHS.value
         optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    tftrain.fit(model, train, batch_size=batch, epochs=EPOCHS.value, verbose=0)
+    tftrain.fit(model, train, batch_size=BATCHES[network], epochs=EPOCHS.value, verbose=0)
     return model
 
 
@@ -101,6 +101,7 @@ def compressed(network: str, model: Any, given: Any, seed: int, last: bool) -> A
         given.train,
         **PLANS[network],
         epochs=TUNING.value,
+        batch_size=BATCHES[network],
         seed=seed,
         verbose=0,
         tell=lambda line: print(f"seed {seed}, {network}, {line}", file=sys.stderr),
@@ -120,7 +121,13 @@ def two_of_four(model: Any, given: Any, seed: int) -> float:
     import tftrain
 
     pruned = tftrain.compress.prune(
-        model, given.train, structure="2:4", epochs=TUNING.value, seed=seed, verbose=0
+        model,
+        given.train,
+        structure="2:4",
+        epochs=TUNING.value,
+        batch_size=BATCHES["mlp"],
+        seed=seed,
+        verbose=0,
     )
     kernels = [np.asarray(layer.kernel) for layer in pruned.layers if hasattr(layer, "kernel")]
     fours = np.concatenate([kernel.T.reshape(-1, 4) for kernel in kernels])
