@@ -4,8 +4,9 @@
     python recipes/quantize_mnist.py --data_dir=DIR              # DIR holds mnist.npz
     python recipes/quantize_mnist.py --dataset=digits --epochs=50  # runs anywhere
 
-Time: TIME.
-Expected: EXPECTED.
+Time: about a minute on two cores.
+Expected: all within 0.0002 of the dense network's accuracy, 0.975; float16 is half of the file,
+the others a little more than a quarter; int8 is two to three times as fast as float32.
 """
 
 from pathlib import Path
