@@ -8,8 +8,8 @@ before it made: about twenty times smaller, gzipped, than what it began with.
 `tftrain compress RUN --prune=0.8 --cluster=16 --quantize=int8` does the same to a run.
 
 Time: about a minute and a half on two cores.
-Expected: gzipped, the file is 15 times smaller once clustered and 22 times with 8 bits; test accuracy
-within half a point of the dense network's, 0.975.
+Expected: gzipped, the file is 15 times smaller once clustered and 22 times with 8 bits; test
+accuracy within half a point of the dense network's, 0.975.
 """
 
 from absl import flags

@@ -103,6 +103,20 @@ def test_the_kernel_in_the_file_is_the_one_of_the_model(model, data):
     np.testing.assert_allclose(codes * step, kernel, atol=step * 0.51)
 
 
+def test_large_activations_are_not_cut_off(data):
+    """Behind layers whose outputs leave tfmot's first range, -6 to 6, by far."""
+    x, y = data[0], 100.0 * data[1]
+    inputs = keras.Input((8, 8, 1))
+    hidden = L.Dense(16, activation="relu")(L.Dense(16, activation="relu")(L.Flatten()(inputs)))
+    model = keras.Model(inputs, L.Dense(1)(hidden))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(x, y, epochs=20, verbose=0)
+    lite = quantize_aware(model, (x, y), epochs=1, learning_rate=1e-3).lite
+    errors = [np.sqrt(np.mean((one.predict(x)[:, 0] - y) ** 2)) for one in (model, lite)]
+    assert errors[0] < 30
+    assert errors[1] < 1.2 * errors[0]
+
+
 def test_zeros_are_kept(stages, data, capsys):
     pruned = stages[0]
     quantized = quantize_aware(pruned, data, epochs=1)
@@ -330,5 +344,5 @@ def test_models_that_are_not_ready(data):
 
 
 def test_pruning_a_clustered_model_says_that_it_is_the_wrong_order(stages, data, capsys):
-    prune(stages[1], data, 0.8, epochs=1)
+    prune(stages[1], data, 0.5, epochs=1)
     assert "prune before you cluster" in capsys.readouterr().out

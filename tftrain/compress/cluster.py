@@ -80,6 +80,7 @@ def cluster(
         4
     """
     settings = FineTuning(**tuning)
+    settings.check(train)
     _check(clusters, centroids)
     require_compiled(model)
     fine_tuning.begin(settings.seed)

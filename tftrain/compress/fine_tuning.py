@@ -52,6 +52,11 @@ class FineTuning:
         if problems:
             raise CompressionError(problems)
 
+    def check(self, train: Any) -> None:
+        """Raises CompressionError where these are no training data."""
+        if not isinstance(train, tf.data.Dataset):
+            arrays(train)
+
     def steps(self, train: Any) -> int:
         """Updates of the whole training.
 

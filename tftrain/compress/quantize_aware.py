@@ -10,11 +10,11 @@ import numpy as np
 
 from tftrain import litert
 from tftrain.compress import fine_tuning, layer_graphs
+from tftrain.compress.activation_ranges import begin_ranges, share_ranges
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.quantizable_layers import QuantizableLayers
-from tftrain.compress.replica_ranges import share_ranges
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
@@ -90,6 +90,7 @@ def quantize_aware(
         (64, 2)
     """
     settings = FineTuning(**tuning)
+    settings.check(train)
     require_compiled(model)
     fine_tuning.begin(settings.seed)
     with strategy_scope(model):
@@ -97,8 +98,9 @@ def quantize_aware(
         chosen, annotated = _chosen(twin, only, skip)
         kept = _kept(twin, chosen, keep_zeros, keep_clusters)
         wrapped = _wrapped(twin, annotated, kept)
+        examples = litert.example_inputs(wrapped, train, seed=settings.seed)
+        begin_ranges(wrapped, examples)
         settings.compile(wrapped, model)
-    examples = litert.example_inputs(wrapped, train, seed=settings.seed)
     history = settings.fit(wrapped, train)
     with strategy_scope(model):
         _settle(wrapped)
@@ -171,10 +173,6 @@ def _freeze(wrapper: Any) -> None:
     wrapper._trainable_weights.clear()
 
 
-def _has_ranges(layer: Any) -> bool:
-    return hasattr(layer, "quantize_config") or hasattr(layer, "quantizer")
-
-
 def _quantizing(wrapped: Any) -> list[Any]:
     return [layer for layer in wrapped.layers if hasattr(layer, "quantize_config")]
 
@@ -186,7 +184,7 @@ def _kernels(wrapper: Any) -> list[tuple[Any, Any, dict[str, Any]]]:
 
 
 def _settle(wrapped: Any) -> None:
-    share_ranges([layer for layer in wrapped.layers if _has_ranges(layer)])
+    share_ranges(wrapped)
     for layer in _quantizing(wrapped):
         for variable, quantizer, variables in _kernels(layer):
             quantizer.settle(variable, variables)
