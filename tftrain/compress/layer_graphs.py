@@ -13,8 +13,6 @@ from tftrain.compress.tf_keras_api import tf_keras
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf
 
-_FUNCTIONAL = "<class 'keras.src.models.functional.Functional'>"  # Keras exports it not
-
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -109,7 +107,7 @@ class _Keras(_Kind):
     def functional(self, model: Any) -> Any:
         if type(model) is keras.Sequential:
             return model._functional
-        return model if str(type(model)) == _FUNCTIONAL else None
+        return model if "keras.src.models.functional.Functional'" in str(type(model)) else None
 
     def structures(self, model: Any) -> tuple[Any, Any]:
         return model._inputs_struct, model._outputs_struct
