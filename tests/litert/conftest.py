@@ -4,10 +4,12 @@ import pytest
 
 from tests.litert import sample_models
 from tftrain import litert
+from tftrain.keras_api import keras
 
 
 @functools.cache
 def model_of(kind):
+    keras.utils.set_random_seed(0)
     return sample_models.KERAS_3[kind]()
 
 

@@ -26,7 +26,7 @@ def test_a_tf_keras_model_is_converted_likewise(kind):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", ["mlp", "cnn", "dicts", "attention", "unrolled_lstm"])
+@pytest.mark.parametrize("kind", ["mlp", "cnn", "dicts", "unrolled_lstm"])
 def test_a_quantized_conversion_follows_keras(kind, mode, sample, lite):
     litert.require_alike(sample(kind), lite(kind, mode), litert.example_inputs(sample(kind)), mode)
 
@@ -35,6 +35,12 @@ def test_a_quantized_conversion_follows_keras(kind, mode, sample, lite):
 def test_models_without_dense_layers_become_integer(kind, sample, lite):
     examples = litert.example_inputs(sample(kind))
     litert.require_alike(sample(kind), lite(kind, "int8"), examples, "int8")
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "float16", INT4])
+def test_attention_is_quantized_but_to_integers(mode, sample, lite):
+    examples = litert.example_inputs(sample("attention"))
+    litert.require_alike(sample("attention"), lite("attention", mode), examples, mode)
 
 
 @pytest.mark.parametrize("mode", ["dynamic", "float16", INT4])
