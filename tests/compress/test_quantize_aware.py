@@ -72,33 +72,37 @@ def accuracy(lite, data):
     return float(np.mean(lite.predict(data[0]).argmax(-1) == data[1]))
 
 
-def test_weights_of_8_bits_with_the_accuracy_of_the_training(model, data):
-    quantized = quantize_aware(model, data, epochs=1, validation=data)
-    assert accuracy(quantized.lite, data) == pytest.approx(
-        quantized.model.history.history["val_accuracy"][-1], abs=0.005
-    )
-    assert accuracy(quantized.lite, data) > 0.9
-    assert set(constants(quantized.lite)) == {(32, 64), (4, 32)}
-    assert (quantized.zeros, quantized.clusters) == ((), ())
-
-
-def test_the_model_in_floats(model, data, tmp_path):
+@pytest.fixture(scope="module")
+def plain(model, data):
+    """The model in 8 bits, nothing kept; and its weights before."""
     before = model.get_weights()
-    quantized = quantize_aware(model, data, epochs=1)
-    floats = quantized.model.evaluate(*data, verbose=0, return_dict=True)
-    assert floats["accuracy"] == pytest.approx(accuracy(quantized.lite, data), abs=0.01)
+    quantized = quantize_aware(model, data, epochs=1, validation=data)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-        assert not np.array_equal(old, quantized.model.get_weights()[0])
-    quantized.model.save(tmp_path / "floats.keras")
+    return quantized
+
+
+def test_weights_of_8_bits_with_the_accuracy_of_the_training(plain, data):
+    history = plain.model.history.history
+    assert accuracy(plain.lite, data) == pytest.approx(history["val_accuracy"][-1], abs=0.005)
+    assert accuracy(plain.lite, data) > 0.9
+    assert set(constants(plain.lite)) == {(32, 64), (4, 32)}
+    assert (plain.zeros, plain.clusters) == ((), ())
+
+
+def test_the_model_in_floats(plain, model, data, tmp_path):
+    floats = plain.model.evaluate(*data, verbose=0, return_dict=True)
+    assert floats["accuracy"] == pytest.approx(accuracy(plain.lite, data), abs=0.01)
+    for old, new in zip(model.get_weights(), plain.model.get_weights(), strict=True):
+        assert not np.array_equal(old, new)
+    plain.model.save(tmp_path / "floats.keras")
     again = keras.saving.load_model(tmp_path / "floats.keras")
     assert again.evaluate(*data, verbose=0, return_dict=True) == pytest.approx(floats)
 
 
-def test_the_kernel_in_the_file_is_the_one_of_the_model(model, data):
-    quantized = quantize_aware(model, data, epochs=1)
-    kernel = quantized.model.get_layer("hidden_1").kernel.numpy()
-    codes = constants(quantized.lite)[32, 64].T
+def test_the_kernel_in_the_file_is_the_one_of_the_model(plain):
+    kernel = plain.model.get_layer("hidden_1").kernel.numpy()
+    codes = constants(plain.lite)[32, 64].T
     step = np.abs(kernel).max() / 127
     np.testing.assert_allclose(codes * step, kernel, atol=step * 0.51)
 
@@ -117,15 +121,25 @@ def test_large_activations_are_not_cut_off(data):
     assert errors[1] < 1.2 * errors[0]
 
 
-def test_zeros_are_kept(stages, data, capsys):
-    pruned = stages[0]
-    quantized = quantize_aware(pruned, data, epochs=1)
-    assert "keeps the zeros of hidden_1, probabilities" in capsys.readouterr().out
+@pytest.fixture(scope="module")
+def sparse(stages, data):
+    """The pruned model in 8 bits."""
+    return quantize_aware(stages[0], data, epochs=1)
+
+
+def test_zeros_are_kept(stages, sparse):
+    assert (sparse.zeros, sparse.clusters) == (("hidden_1", "probabilities"), ())
     for name, shape in (("hidden_1", (32, 64)), ("probabilities", (4, 32))):
-        before, after = (one.get_layer(name).kernel.numpy() for one in (pruned, quantized.model))
+        before, after = (one.get_layer(name).kernel.numpy() for one in (stages[0], sparse.model))
         assert np.all(after[before == 0] == 0)
-        assert np.mean(constants(quantized.lite)[shape] == 0) >= 0.74
-    assert quantized.clusters == ()
+        assert np.mean(constants(sparse.lite)[shape] == 0) >= 0.74
+
+
+def test_what_is_kept_is_said(stages, data, capsys):
+    quantize_aware(stages[1], data, epochs=1, only=["hidden_1"])
+    said = capsys.readouterr().out
+    assert "keeps the zeros of hidden_1\n" in said
+    assert "keeps the clusters of hidden_1\n" in said
 
 
 def test_zeros_and_clusters_are_kept(stages, data):
@@ -140,9 +154,8 @@ def test_zeros_and_clusters_are_kept(stages, data):
     assert accuracy(quantized.lite, data) > 0.9
 
 
-def test_files_pack_better_at_each_stage(model, stages, data):
-    plain, pruned = (quantize_aware(one, data, epochs=1).lite for one in (model, stages[0]))
-    sizes = [len(gzip.compress(lite.content)) for lite in (plain, pruned, stages[2].lite)]
+def test_files_pack_better_at_each_stage(plain, sparse, stages):
+    sizes = [len(gzip.compress(one.lite.content)) for one in (plain, sparse, stages[2])]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -225,30 +238,40 @@ def mixed_precision():
 MODELS = [convolutional, activations_apart, residual, nested, rescaled, frozen, mixed_precision]
 
 
+def patterned(model):
+    """Half of each kernel set to zero, the others to one of seven values; not trained."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, (L.Dense, L.Conv2D)):
+            kernel = layer.kernel.numpy()
+            values = np.quantile(kernel, np.linspace(0.05, 0.95, 7))
+            nearest = values[np.abs(kernel[..., None] - values).argmin(-1)]
+            layer.kernel.assign(np.where(np.abs(kernel) < np.median(np.abs(kernel)), 0, nearest))
+    model.compile(
+        keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    return model
+
+
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
 def test_kinds_of_models(make, data):
-    """Pruned and clustered before, which all kernels of the file show afterwards."""
+    """Zeros and clusters are in all kernels of the file."""
     keras.utils.set_random_seed(0)
-    dense = trained(make(), data, epochs=2)
-    clustered = cluster(prune(dense, data, 0.5, epochs=1), data, 8, epochs=1)
-    quantized = quantize_aware(clustered, data, epochs=2, validation=data)
+    before = patterned(make())
+    quantized = quantize_aware(before, data, epochs=2, validation=data)
     assert accuracy(quantized.lite, data) == pytest.approx(
         quantized.model.history.history["val_accuracy"][-1], abs=0.02
     )
-    for source, result in zip(clustered.get_weights(), quantized.model.get_weights(), strict=True):
-        assert np.all(result[source == 0] == 0) or source.ndim == 1
-    before, after = (list(one._flatten_layers()) for one in (clustered, quantized.model))
-    for source, result in zip(before, after, strict=True):
+    for source, result in zip(
+        before._flatten_layers(), quantized.model._flatten_layers(), strict=True
+    ):
         if isinstance(result, (L.Dense, L.Conv2D)):
+            assert np.all(result.kernel.numpy()[source.kernel.numpy() == 0] == 0)
             assert values(result.kernel) <= 8
-        if not source.trainable:
             for one, other in zip(source.get_weights(), result.get_weights(), strict=True):
-                np.testing.assert_array_equal(one, other)
-    for shape, codes in constants(quantized.lite).items():
-        if codes.ndim == 2:
-            assert values(codes) <= 8
-        elif codes.shape[0] != 1:
-            assert all(values(channel) <= 8 for channel in codes), shape
+                assert np.array_equal(one, other) is not source.trainable
+    for codes in constants(quantized.lite).values():
+        channels = [codes] if codes.ndim == 2 else codes  # each has a scale of its own
+        assert codes.shape[0] == 1 or all(values(channel) <= 8 for channel in channels)
 
 
 def words(*layers):
@@ -271,37 +294,61 @@ def attention():
     return lambda x: layer(x, x)
 
 
-UNABLE = {
-    "LSTM": lambda: [L.LSTM(4, name="it")],
-    "GRU": lambda: [L.GRU(4, name="it")],
-    "SimpleRNN": lambda: [L.SimpleRNN(4, name="it")],
-    "Bidirectional": lambda: [L.Bidirectional(L.LSTM(4), name="it")],
-    "LayerNormalization": lambda: [L.LayerNormalization(name="it"), L.Flatten()],
-    "BatchNormalization": lambda: [L.BatchNormalization(name="it"), L.Flatten()],
-    "MultiHeadAttention": lambda: [attention(), L.GlobalAveragePooling1D()],
-    "SeparableConv1D": lambda: [L.SeparableConv1D(4, 3, name="it"), L.Flatten()],
-    "Conv1D": lambda: [L.Conv1D(4, 3, name="it"), L.Flatten()],
-}
+def looping():
+    kinds = {kind: kind.lower() for kind in ("LSTM", "GRU")}
+    layers = [getattr(L, kind)(4, name=name) for kind, name in kinds.items()]
+    layers += [L.Bidirectional(L.SimpleRNN(4), name="both_ways")]
+    model = words(lambda x: L.Concatenate()([layer(x) for layer in layers]))
+    return model, {**kinds, "Bidirectional": "both_ways"}
 
 
-@pytest.mark.parametrize("kind", UNABLE)
-def test_layers_that_cannot_be_quantized_are_refused(kind, sentences):
-    model = words(*UNABLE[kind]())
+def others_unable():
+    kinds = {
+        kind: kind.lower()
+        for kind in ("LayerNormalization", "BatchNormalization", "SeparableConv1D", "Conv1D")
+    }
+    layers = [
+        getattr(L, kind)(*((4, 3) if "Conv" in kind else ()), name=name)
+        for kind, name in kinds.items()
+    ]
+    attention = L.MultiHeadAttention(2, 4, name="attention")
+    layers += [lambda x: attention(x, x)]
+    model = words(lambda x: L.Concatenate()([L.Flatten()(layer(x)) for layer in layers]))
+    return model, {**kinds, "MultiHeadAttention": "attention"}
+
+
+@pytest.mark.parametrize("make", [looping, others_unable])
+def test_layers_that_cannot_be_quantized_are_refused(make, sentences):
+    model, layers = make()
     with pytest.raises(CompressionError) as caught:
         quantize_aware(model, sentences)
-    said = str(caught.value)
-    assert "'words' is a Embedding" in said
-    assert f"'it' is a {kind}" in said
-    assert "skip=['it'], or take quantize(mode='dynamic')" in said
+    for kind, name in {**layers, "Embedding": "words"}.items():
+        assert f"'{name}' is a {kind}" in str(caught.value)
+        assert f"skip=['{name}'], or take quantize(mode='dynamic')" in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", UNABLE)
-def test_layers_that_cannot_be_quantized_are_skipped(kind, sentences):
-    model = words(*UNABLE[kind]())
-    quantized = quantize_aware(
-        model, sentences, skip=["words", "it"], epochs=1, validation=sentences
-    )
+@pytest.mark.parametrize("make", [looping, others_unable])
+def test_layers_that_cannot_be_quantized_are_skipped(make, sentences):
+    model, layers = make()
+    quantized = quantize_aware(model, sentences, skip=["words", *layers.values()], epochs=1)
     assert quantized.lite.predict(sentences[0]).shape == (64, 2)
+    assert any(len(shape) == 2 for shape in constants(quantized.lite))
+
+
+def test_inputs_and_outputs_by_name(data):
+    inputs = {"b": keras.Input((3,), name="b"), "a": keras.Input((3,), name="a")}
+    joined = L.Concatenate()([inputs["b"], inputs["a"]])
+    outputs = {"two": L.Dense(2, name="two")(joined), "one": L.Dense(1, name="one")(inputs["a"])}
+    model = keras.Model(inputs, outputs)
+    model.compile("adam", {"two": "mse", "one": "mae"}, metrics={"two": ["mse"]})
+    random = np.random.default_rng(0)
+    x = {name: random.normal(size=(64, 3)).astype("float32") for name in ("a", "b")}
+    y = {"one": x["a"][:, :1], "two": x["b"][:, :2]}
+    quantized = quantize_aware(model, (x, y), epochs=1)
+    assert {"one_loss", "two_loss", "two_mse"} <= set(quantized.model.history.history)
+    expected, found = quantized.model.predict(x, verbose=0), quantized.lite.predict(x)
+    for name in ("one", "two"):
+        assert np.corrcoef(expected[name].ravel(), found[name].ravel())[0, 1] > 0.99
 
 
 def test_a_layer_used_twice_is_refused(data):

@@ -23,17 +23,17 @@ def read(folder, name, result):
 
 @pytest.fixture(scope="module")
 def one(folder):
-    return read(folder, "one-0", run([JOB, str(folder), "one"]))
+    return read(folder, "one-0", run([JOB, str(folder), "one"], limit=240))
 
 
 @pytest.fixture(scope="module")
 def mirrored(folder):
-    return read(folder, "mirrored-0", run([JOB, str(folder), "mirrored"]))
+    return read(folder, "mirrored-0", run([JOB, str(folder), "mirrored"], limit=240))
 
 
 @pytest.fixture(scope="module")
 def workers(folder):
-    result = launch([JOB, str(folder), "multiworker"], grace=30)
+    result = launch([JOB, str(folder), "multiworker"], grace=30, limit=240)
     return [read(folder, f"multiworker-{index}", result) for index in (0, 1)]
 
 
@@ -56,15 +56,15 @@ def test_weights_are_finite(seen):
     assert all(np.all(np.isfinite(value)) for value in seen.values())
 
 
-@pytest.mark.parametrize("stage", ["constant", "pruned", "clustered", "quantized"])
+@pytest.mark.parametrize("stage", ["pruned", "clustered", "quantized"])
 def test_the_share_of_zeros(seen, stage):
     for kernel in kernels(seen, stage):
         share = np.mean(kernel == 0)
-        assert share == pytest.approx(0.5, abs=0.02) or stage in ("clustered", "quantized")
+        assert share == pytest.approx(0.5, abs=0.02) or stage != "pruned"
         assert share >= 0.48
 
 
-@pytest.mark.parametrize("stage", ["few", "clustered", "quantized"])
+@pytest.mark.parametrize("stage", ["clustered", "quantized"])
 def test_the_number_of_values(seen, stage):
     for kernel in kernels(seen, stage):
         assert 2 < len(np.unique(kernel)) <= 8
@@ -85,15 +85,14 @@ def test_workers_have_the_same_weights(workers):
 
 
 def test_accuracies(seen, one):
-    for stage in ("constant", "pruned", "few", "clustered", "plain", "quantized"):
+    for stage in ("pruned", "clustered", "quantized"):
         assert seen[f"{stage}-accuracy"] == pytest.approx(one[f"{stage}-accuracy"], abs=0.05)
         assert seen[f"{stage}-accuracy"] > 0.85
     assert seen["lite-accuracy"] == pytest.approx(seen["quantized-accuracy"], abs=0.01)
 
 
-@pytest.mark.parametrize("stage", ["constant", "pruned"])
-def test_pruning_gives_the_weights_of_one_device(mirrored, one, stage):
+def test_pruning_gives_the_weights_of_one_device(mirrored, one):
     """The same but for the order of sums."""
     for number in range(4):
-        name = f"{stage}-{number}"
+        name = f"pruned-{number}"
         np.testing.assert_allclose(mirrored[name], one[name], atol=1e-4, err_msg=name)

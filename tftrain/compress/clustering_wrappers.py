@@ -1,8 +1,7 @@
-"""tfmot's clustering wrappers, made to train like the layers they wrap.
+"""tfmot's clustering wrappers, made to be like the layers they wrap.
 
-What tfmot's own do otherwise: they call the layer without `training`, so that dropout within it is
-off; they take a second input, as attention has one, for `training`; they lose masks; and they do
-not see the weights of frozen layers.
+tfmot's own lose masks and do not see the weights of frozen layers; and they compare each weight
+with each cluster in every step, which takes the memory of the weights once for each cluster.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from tftrain.compress.wrapped_layers import pass_masks
 
 
 class _Sound:
-    """What is put right in each of them."""
+    """What is done otherwise in each of them."""
 
     def build(self, input_shape: Any) -> None:
         with _thawed(self.layer):

@@ -38,11 +38,14 @@ class KeepingQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         inner: tfmot's quantizer for this kind of layer.
         centroids: Values of the clusters, `[clusters]`; None without any.
         pattern: What is kept.
+
+    Attributes:
+        settled: The variable itself has zeros and clusters, which need not be laid on it any more.
     """
 
     def __init__(self, inner: Any, centroids: np.ndarray | None, pattern: WeightPattern) -> None:
         self._inner, self._centroids, self._pattern = inner, centroids, pattern
-        self._settled = False
+        self.settled = False
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
         """Variables of the range, and of the clusters' values."""
@@ -57,7 +60,7 @@ class KeepingQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **kwargs: Any) -> Any:
         """The weight as 8 bits hold it."""
-        values = inputs if self._settled else self.kept(inputs, weights)
+        values = inputs if self.settled else self.kept(inputs, weights)
         return self._inner(values, training, weights, **kwargs)
 
     def kept(self, inputs: Any, weights: dict[str, Any]) -> Any:
@@ -71,7 +74,7 @@ class KeepingQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
         the range was last taken, is not cut off.
         """
         variable.assign(self.kept(variable, weights))
-        self._settled = True
+        self.settled = True
         self._inner(variable, True, weights)
 
     def get_config(self) -> dict[str, Any]:

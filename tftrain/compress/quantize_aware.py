@@ -101,6 +101,8 @@ def quantize_aware(
         examples = litert.example_inputs(wrapped, train, seed=settings.seed)
         begin_ranges(wrapped, examples)
         settings.compile(wrapped, model)
+    if len(annotated) < len(twin.layers):
+        _require_convertible(wrapped)
     history = settings.fit(wrapped, train)
     with strategy_scope(model):
         _settle(wrapped)
@@ -188,6 +190,15 @@ def _settle(wrapped: Any) -> None:
     for layer in _quantizing(wrapped):
         for variable, quantizer, variables in _kernels(layer):
             quantizer.settle(variable, variables)
+
+
+def _require_convertible(wrapped: Any) -> None:
+    """Raises ConversionFailed now, and not after the training, for layers that stay in floats."""
+    _settle(wrapped)
+    litert.convert(wrapped, "int8")
+    for layer in _quantizing(wrapped):
+        for _, quantizer, _ in _kernels(layer):
+            quantizer.settled = False
 
 
 def _weights(wrapped: Any, twin: Twin) -> dict[str, list[np.ndarray]]:

@@ -43,14 +43,10 @@ def see(stage, compressed):
     seen[f"{stage}-accuracy"] = compressed.history.history["val_accuracy"][-1]
 
 
-constant = compress.prune(model, train, 0.5, schedule="constant", **data)
-see("constant", constant)
 pruned = compress.prune(model, train, 0.5, **data)
 see("pruned", pruned)
-see("few", compress.cluster(model, train, 8, **data))
 clustered = compress.cluster(pruned, train, 8, **data)
 see("clustered", clustered)
-see("plain", compress.quantize_aware(model, train, **data).model)
 quantized = compress.quantize_aware(clustered, train, **data)
 see("quantized", quantized.model)
 seen["lite-accuracy"] = np.mean(quantized.lite.predict(x).argmax(-1) == y)
