@@ -11,6 +11,7 @@ from tftrain.compress import fine_tuning, layer_graphs
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
+from tftrain.compress.model_kinds import TF_KERAS
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
@@ -167,7 +168,7 @@ def _wrapped(twin: Twin, numbers: dict[str, int], zeros: set[str], centroids: st
             return layer
         return wrap(layer, numbers[name], way, keep_zeros=name in zeros)
 
-    graph = layer_graphs.read(twin.model, layer_graphs.TF_KERAS)
+    graph = layer_graphs.read(twin.model, TF_KERAS)
     return layer_graphs.rebuild(graph, tf_keras, make)[0]
 
 

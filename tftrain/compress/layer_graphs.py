@@ -9,9 +9,9 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tftrain.compress.tf_keras_api import tf_keras
+from tftrain.compress.model_kinds import ModelKind
 from tftrain.errors import CompressionError
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,61 +85,7 @@ class _Unknown:
     operation: str
 
 
-class _Kind:
-    """How models of one library are looked into."""
-
-    def functional(self, model: Any) -> Any:
-        """The model as a graph of nodes; None if it is none."""
-        raise NotImplementedError
-
-    def structures(self, model: Any) -> tuple[Any, Any]:
-        """Tensors as the model takes them, and as it gives them."""
-        raise NotImplementedError
-
-    def call_of(self, node: Any) -> tuple[Any, Any, Any]:
-        """Layer, positional and named arguments of a node."""
-        raise NotImplementedError
-
-
-class _Keras(_Kind):
-    library = keras
-
-    def functional(self, model: Any) -> Any:
-        if type(model) is keras.Sequential:
-            return model._functional
-        return model if "keras.src.models.functional.Functional'" in str(type(model)) else None
-
-    def structures(self, model: Any) -> tuple[Any, Any]:
-        return model._inputs_struct, model._outputs_struct
-
-    def call_of(self, node: Any) -> tuple[Any, Any, Any]:
-        # Whether it trains is decided anew in every call of the model, whatever is written here.
-        kwargs = {k: v for k, v in node.arguments.kwargs.items() if k != "training"}
-        return node.operation, node.arguments.args, kwargs
-
-
-class _TfKeras(_Kind):
-    library = tf_keras
-
-    def functional(self, model: Any) -> Any:
-        graph = getattr(model, "_is_graph_network", False)
-        return model if graph and type(model).__module__.startswith("tf_keras.") else None
-
-    def structures(self, model: Any) -> tuple[Any, Any]:
-        return model._nested_inputs, model._nested_outputs
-
-    def call_of(self, node: Any) -> tuple[Any, Any, Any]:
-        args, kwargs = node.call_args, node.call_kwargs
-        if isinstance(node.layer, tf_keras.layers.RNN) and isinstance(args[0], (list, tuple)):
-            first, *states = args[0]  # tf_keras writes them into one list
-            return node.layer, (first, *args[1:]), {**kwargs, "initial_state": states}
-        return node.layer, args, kwargs
-
-
-KERAS, TF_KERAS = _Keras(), _TfKeras()
-
-
-def read(model: Any, kind: _Kind) -> Graph:
+def read(model: Any, kind: ModelKind) -> Graph:
     """The graph of a model.
 
     Args:
@@ -154,7 +100,7 @@ def read(model: Any, kind: _Kind) -> Graph:
 
 
 class _Reading:
-    def __init__(self, kind: _Kind) -> None:
+    def __init__(self, kind: ModelKind) -> None:
         self._kind = kind
         self._places = 0
         self._calls: list[Call] = []

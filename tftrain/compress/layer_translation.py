@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from tftrain.compress.layer_graphs import KERAS
+from tftrain.compress.model_kinds import KERAS
 from tftrain.compress.twin_activations import activation_for
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras

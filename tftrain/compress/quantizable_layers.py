@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tftrain.compress import layer_graphs
+from tftrain.compress.model_kinds import TF_KERAS
 from tftrain.compress.tf_keras_api import default_8bit_quantize_registry, tf_keras
 from tftrain.keras_api import tf
 
@@ -25,7 +26,7 @@ class QuantizableLayers:
     """
 
     def __init__(self, model: Any) -> None:
-        self._graph = layer_graphs.read(model, layer_graphs.TF_KERAS)
+        self._graph = layer_graphs.read(model, TF_KERAS)
         self._registry = default_8bit_quantize_registry.Default8BitQuantizeRegistry()
         self._layers = {layer.name: layer for layer in self._graph.layers()}
         self._reasons = {name: self._reason(layer) for name, layer in self._layers.items()}

@@ -14,6 +14,7 @@ from tftrain.compress.activation_ranges import begin_ranges, share_ranges
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
+from tftrain.compress.model_kinds import TF_KERAS
 from tftrain.compress.quantizable_layers import QuantizableLayers
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
@@ -156,7 +157,7 @@ def _wrapped(twin: Twin, annotated: set[str], kept: tuple[list[str], list[str]])
     from tftrain.compress.quantization_scheme import KeepingScheme  # loads tfmot
 
     annotate = tfmot.quantization.keras.quantize_annotate_layer
-    graph = layer_graphs.read(twin.model, layer_graphs.TF_KERAS)
+    graph = layer_graphs.read(twin.model, TF_KERAS)
     model, _ = layer_graphs.rebuild(
         graph, tf_keras, lambda layer, name: annotate(layer) if name in annotated else layer
     )

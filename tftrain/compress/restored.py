@@ -9,6 +9,7 @@ import numpy as np
 
 from tftrain.compress import layer_graphs
 from tftrain.compress.compile_translation import compile_alike
+from tftrain.compress.model_kinds import KERAS
 from tftrain.compress.twin import Twin
 from tftrain.errors import NotFiniteWeights
 from tftrain.keras_api import keras, tf
@@ -46,7 +47,7 @@ def restored(
         model = keras.models.clone_model(source)
         if source.compiled:
             compile_alike(model, source)
-    graph = layer_graphs.read(model, layer_graphs.KERAS)
+    graph = layer_graphs.read(model, KERAS)
     for layer in graph.layers():
         layer.set_weights(weights[graph.names[id(layer)]])
     model.history = keras.callbacks.History()

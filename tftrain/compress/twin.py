@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tftrain.compress import layer_graphs
-from tftrain.compress.layer_graphs import KERAS, TF_KERAS
 from tftrain.compress.layer_translation import Translation
+from tftrain.compress.model_kinds import KERAS, TF_KERAS
 from tftrain.compress.sample_inputs import sample_inputs
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf

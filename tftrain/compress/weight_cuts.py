@@ -10,6 +10,7 @@ import numpy as np
 from tftrain.compress import layer_graphs
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import compile_alike
+from tftrain.compress.model_kinds import KERAS
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras
 
@@ -98,7 +99,7 @@ def _cut(
     only: Collection[str] | None,
     skip: Collection[str],
 ) -> keras.Model:
-    graph = layer_graphs.read(model, layer_graphs.KERAS)
+    graph = layer_graphs.read(model, KERAS)
     layers = graph.layers()
     names = [graph.names[id(layer)] for layer in layers]
     able = [graph.names[id(layer)] for layer in layers if any(map(_is_kernel, layer.weights))]
@@ -106,7 +107,7 @@ def _cut(
     copy = keras.models.clone_model(model)
     if model.compiled:
         compile_alike(copy, model)
-    copied = layer_graphs.read(copy, layer_graphs.KERAS).layers()
+    copied = layer_graphs.read(copy, KERAS).layers()
     for name, source, target in zip(names, layers, copied, strict=True):
         cuts = [name in chosen and _is_kernel(variable) for variable in source.weights]
         values = source.get_weights()
