@@ -6,9 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
-from tftrain.report import plots
+from tftrain.report import plots, templates
 
 if TYPE_CHECKING:
     from tftrain.compress import Report
@@ -38,12 +36,10 @@ def render_compression(page: CompressionPage) -> str:
     """The page as HTML."""
     from tftrain.compress import report_tables  # with Keras, which --help must not wait for
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tftrain.report", "."), autoescape=True, trim_blocks=True
-    )
     measured = page.report.variants
     kinds = [_kind(page.report, one) for one in measured]
-    return environment.get_template("compression.html").render(
+    return templates.render(
+        "compression.html",
         page=page,
         verdict=page.report.verdict,
         picture=plots.as_data_uri(page.report.figure()),
@@ -53,6 +49,7 @@ def render_compression(page: CompressionPage) -> str:
         latency_columns=report_tables.latency_columns(measured),
         latencies=report_tables.latency_rows(measured),
         latency_means=report_tables.LATENCY_MEANS,
+        facts={"Settings": page.settings, "Environment": page.environment},
     )
 
 
