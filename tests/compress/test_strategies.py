@@ -84,15 +84,14 @@ def test_workers_have_the_same_weights(workers):
         np.testing.assert_array_equal(value, second[name], err_msg=name)
 
 
-def test_accuracies(seen, one):
-    for stage in ("pruned", "clustered", "quantized"):
-        assert seen[f"{stage}-accuracy"] == pytest.approx(one[f"{stage}-accuracy"], abs=0.05)
-        assert seen[f"{stage}-accuracy"] > 0.85
-    assert seen["lite-accuracy"] == pytest.approx(seen["quantized-accuracy"], abs=0.01)
+def test_accuracies(seen):
+    for stage in ("pruned", "clustered", "quantized", "lite"):
+        assert seen[f"{stage}-accuracy"] > 0.9
 
 
 def test_pruning_gives_the_weights_of_one_device(mirrored, one):
     """The same but for the order of sums."""
+    assert mirrored["pruned-accuracy"] == pytest.approx(one["pruned-accuracy"], abs=0.002)
     for number in range(4):
         name = f"pruned-{number}"
         np.testing.assert_allclose(mirrored[name], one[name], atol=1e-4, err_msg=name)
