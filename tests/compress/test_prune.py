@@ -46,6 +46,16 @@ def test_the_source_is_left_as_it_is(model, data):
     assert model.optimizer.iterations == 0
 
 
+def test_equal_weights_are_kept_together(model, data):
+    values = np.array([0.1, -0.1, 0.5, 1.0])
+    for variable in model.trainable_variables:
+        variable.assign(values[np.arange(int(np.prod(variable.shape))) % 4].reshape(variable.shape))
+    still = keras.optimizers.SGD(1e-12)
+    pruned = prune(model, data, 0.7, epochs=1, optimizer=still)
+    kept = np.unique(np.abs(pruned.get_layer("hidden_1").kernel.numpy()).round(6))
+    assert set(kept) <= {0.0, 0.5, 1.0}
+
+
 def test_what_comes_out_is_keras_3_compiled_and_saved(model, data, tmp_path):
     pruned = prune(model, data, 0.5, epochs=2, validation=data)
     assert isinstance(pruned, keras.Model)
