@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tftrain import models
+from tftrain import litert, models
 from tftrain.compress import Plan, stages
-from tftrain.errors import CompressionError
+from tftrain.errors import CompressionError, ConversionFailed
 from tftrain.keras_api import keras
 from tftrain.litert.weights import weights_of
 
@@ -52,6 +52,14 @@ def test_zeros_and_clusters_last_to_the_end(made):
     stored = weights_of(made[0]["pruned_clustered_qat"].lite.content).values()
     (kernel,) = [weight for weight in stored if weight.shape == (32, 16)]
     assert np.mean(kernel == 0) >= 0.5
+
+
+def test_a_file_that_answers_otherwise_is_not_given(data, monkeypatch):
+    model = classifier()
+    other = litert.convert(keras.models.clone_model(model))  # of other weights
+    monkeypatch.setattr("tftrain.litert.convert", lambda *arguments, **options: other)
+    with pytest.raises(ConversionFailed, match="differs by"):
+        next(stages(model, data, prune=0.5, **TUNING))
 
 
 def test_trained_variants_have_both_files_and_the_others_one(made):

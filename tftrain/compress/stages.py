@@ -52,7 +52,8 @@ def stages(
 
     Raises:
         CompressionError: It cannot be done; before any work.
-        ConversionFailed: LiteRT's converter gave up, which it does on the dense model if at all.
+        ConversionFailed: LiteRT's converter gave up, which it does on the dense model if at all; or
+            what it wrote answers otherwise than the model.
 
     Example:
         >>> import numpy as np, tftrain
@@ -102,7 +103,7 @@ class _Work:
         self, model: keras.Model, floats: list[str], tell: Callable[[str], None]
     ) -> Iterator[Variant]:
         steps = self.plan.steps()
-        made = {DENSE: Variant(DENSE, model, litert.convert(model), "as trained")}
+        made = {DENSE: Variant(DENSE, model, self._lite(model), "as trained")}
         yield made[DENSE]
         for number, step in enumerate(steps, start=1):
             place = f"{number} of {len(steps)}: {step.name}"
@@ -125,7 +126,14 @@ class _Work:
             model = prune(source, self.train, self.plan.prune, **self.layers, **tuning)
         else:
             model = cluster(source, self.train, self.plan.cluster, **self.layers, **tuning)
-        return Variant(step.name, model, litert.convert(model), step.how)
+        return Variant(step.name, model, self._lite(model), step.how)
+
+    def _lite(self, model: keras.Model) -> litert.LiteModel:
+        """The model for LiteRT, compared with it on examples."""
+        lite = litert.convert(model)
+        examples = litert.example_inputs(model, self.representative, seed=self.tuning.seed)
+        litert.require_alike(model, lite, examples)
+        return lite
 
     def _rate(self, step: Step, seconds: float) -> str:
         if step.act == "quantize":
