@@ -42,7 +42,7 @@ _FLAGS = (
     (flags.DEFINE_integer, "epochs", 2, "of each step that trains"),
     (flags.DEFINE_string, "optimizer", None, "instead of the run's, for these steps"),
     (flags.DEFINE_float, "learning_rate", None, "instead of the optimizer's"),
-    (flags.DEFINE_integer, "rounds", 10, "turns of each program in timing; 0 times none"),
+    (flags.DEFINE_integer, "rounds", 5, "turns of each program in timing; 0 times none"),
     (flags.DEFINE_string, "only", None, "layers to prune and cluster, by name: a,b"),
     (flags.DEFINE_string, "skip", None, "layers to leave alone, by name: a,b"),
     (flags.DEFINE_string, "out", None, "folder to write (default: RUN/compressed)"),

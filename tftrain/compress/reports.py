@@ -98,7 +98,7 @@ def report(
     max_accuracy_drop: float = 0.01,
     labels: Sequence[str] | None = None,
     batch_sizes: Sequence[int] = (1, 32),
-    rounds: int = 10,
+    rounds: int = 5,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Measures variants of a classifier side by side and recommends one.
