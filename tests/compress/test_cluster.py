@@ -84,7 +84,7 @@ def test_layers_can_be_chosen(model, data):
 
 def test_zeros_of_pruned_layers_are_kept(pruned, data, capsys):
     clustered = cluster(pruned, data, 5, epochs=2)
-    assert "keeps the zeros of hidden_1, probabilities" in capsys.readouterr().out
+    assert "keeps the zeros of hidden_1, probabilities" in capsys.readouterr().err
     for layer in ("hidden_1", "probabilities"):
         before, after = (one.get_layer(layer).kernel.numpy() for one in (pruned, clustered))
         assert np.all(after[before == 0] == 0)

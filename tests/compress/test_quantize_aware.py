@@ -137,7 +137,7 @@ def test_zeros_are_kept(stages, sparse):
 
 def test_what_is_kept_is_said(stages, data, capsys):
     quantize_aware(stages[1], data, epochs=1, only=["hidden_1"])
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "keeps the zeros of hidden_1\n" in said
     assert "keeps the clusters of hidden_1\n" in said
 
@@ -392,4 +392,4 @@ def test_models_that_are_not_ready(data):
 
 def test_pruning_a_clustered_model_says_that_it_is_the_wrong_order(stages, data, capsys):
     prune(stages[1], data, 0.5, epochs=1)
-    assert "prune before you cluster" in capsys.readouterr().out
+    assert "prune before you cluster" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.model_kinds import TF_KERAS
+from tftrain.compress.notices import notice
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
@@ -116,7 +117,7 @@ def _with_zeros(kernels: dict[str, list[np.ndarray]], keep_zeros: bool | None) -
         return set(kernels) if keep_zeros else set()
     found = [name for name, values in kernels.items() if any(map(has_zeros, values))]
     if found:
-        print(f"tftrain: clustering keeps the zeros of {', '.join(found)}")
+        notice(f"clustering keeps the zeros of {', '.join(found)}")
     return set(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from tftrain.compress.notices import notice
 from tftrain.compress.tf_keras_api import tf_keras
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf
@@ -135,7 +136,7 @@ def _metric(metric: Any) -> Any:
         return metric
     kind = getattr(tf_keras.metrics, type(metric).__name__, None)
     if kind is None or type(metric) is not getattr(keras.metrics, type(metric).__name__, None):
-        print(f"tftrain: fine-tuning leaves out the metric {metric.name!r}: tf_keras has none such")
+        notice(f"fine-tuning leaves out the metric {metric.name!r}: tf_keras has none such")
         return None
     accepted = set(inspect.signature(kind.__init__).parameters)
     config = {key: value for key, value in metric.get_config().items() if key in accepted}

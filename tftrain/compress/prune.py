@@ -12,6 +12,7 @@ from tftrain.compress import fine_tuning
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
+from tftrain.compress.notices import notice
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.structures import Structure, structure_of
 from tftrain.compress.tf_keras_api import prune_registry, pruning_wrapper, tf_keras, tfmot
@@ -131,8 +132,8 @@ def _wrapped(twin: Twin, chosen: list[str], structure: Structure, schedule: Any)
     kernels = {name: _kernels(by_name[name]) for name in chosen}
     structure.check(kernels)
     if clustered := [name for name, found in kernels.items() if any(map(is_clustered, found))]:
-        print(
-            f"tftrain: pruning trains the clustered weights of {', '.join(clustered)} apart: prune "
+        notice(
+            f"pruning trains the clustered weights of {', '.join(clustered)} apart: prune "
             "before you cluster"
         )
     return tf_keras.models.clone_model(twin.model, clone_function=wrap)

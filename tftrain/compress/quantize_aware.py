@@ -15,6 +15,7 @@ from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.model_kinds import TF_KERAS
+from tftrain.compress.notices import notice
 from tftrain.compress.quantizable_layers import QuantizableLayers
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
@@ -122,7 +123,7 @@ def _chosen(
     names = choose(layers.able(), twin.layers, only=only, skip=skip, what="quantized")
     left = [name for name in layers.weightless(able=False) if name not in skip]
     if left:
-        print(f"tftrain: left in floats, since tfmot does not quantize them: {', '.join(left)}")
+        notice(f"left in floats, since tfmot does not quantize them: {', '.join(left)}")
     others = {name for name in layers.weightless(able=True) if name not in skip}
     return names, {*names, *others}
 
@@ -144,7 +145,7 @@ def _kept(
             )
         kept.append(found if wanted in (None, True) else [])
         if kept[-1]:
-            print(f"tftrain: quantization-aware training keeps the {what} of {', '.join(found)}")
+            notice(f"quantization-aware training keeps the {what} of {', '.join(found)}")
     return kept[0], kept[1]
 
 
