@@ -57,7 +57,7 @@ def test_zeros_and_clusters_last_to_the_end(made):
 def test_a_file_that_answers_otherwise_is_not_given(data, monkeypatch):
     model = classifier()
     other = litert.convert(keras.models.clone_model(model))  # of other weights
-    monkeypatch.setattr("tftrain.litert.convert", lambda *arguments, **options: other)
+    monkeypatch.setattr("tftrain.litert.conversion.convert", lambda *arguments, **options: other)
     with pytest.raises(ConversionFailed, match="differs by"):
         next(stages(model, data, prune=0.5, **TUNING))
 

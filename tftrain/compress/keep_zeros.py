@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tftrain.compress.weight_patterns import has_zeros
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras
 
@@ -52,7 +53,7 @@ def keep_zeros(model: keras.Model) -> keras.Model:
         (layer, variable, values)
         for layer in layers
         for variable in layer.trainable_variables
-        if (values := np.asarray(variable)).ndim > 1 and not values.all()
+        if (values := np.asarray(variable)).ndim > 1 and has_zeros(values)
     ]
     if not found:
         raise CompressionError([f"no weight of {model.name!r} has zeros: prune it first"])

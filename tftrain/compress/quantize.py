@@ -54,7 +54,4 @@ def quantize(
     """
     if mode not in litert.MODES:
         raise UnknownName("quantization mode", str(mode), litert.MODES)
-    lite = litert.convert(model, mode, representative, integer_io=integer_io, seed=seed)
-    examples = litert.example_inputs(model, representative, seed=seed)
-    litert.require_alike(model, lite, examples, mode)
-    return lite
+    return litert.converted_alike(model, mode, representative, integer_io=integer_io, seed=seed)

@@ -129,11 +129,7 @@ class _Work:
         return Variant(step.name, model, self._lite(model), step.how)
 
     def _lite(self, model: keras.Model) -> litert.LiteModel:
-        """The model for LiteRT, compared with it on examples."""
-        lite = litert.convert(model)
-        examples = litert.example_inputs(model, self.representative, seed=self.tuning.seed)
-        litert.require_alike(model, lite, examples)
-        return lite
+        return litert.converted_alike(model, None, self.representative, seed=self.tuning.seed)
 
     def _rate(self, step: Step, seconds: float) -> str:
         if step.act == "quantize":

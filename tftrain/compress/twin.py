@@ -13,6 +13,7 @@ from tftrain.compress.model_kinds import KERAS, TF_KERAS
 from tftrain.compress.sample_inputs import sample_inputs
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf
+from tftrain.litert.model_checks import broken_weights
 
 TOLERANCE = 1e-5
 _TOLERANCE_MIXED = 2e-2  # of half precision, whose operations round in another order
@@ -57,7 +58,8 @@ def to_tf_keras(model: keras.Model, *, single_precision: bool = False) -> Twin:
         >>> [layer.name for layer in twin.model.layers][1:]
         ['flatten', 'hidden_1', 'dropout_1', 'probabilities']
     """
-    _require_finite(model)
+    if broken := list(broken_weights(model)):
+        raise CompressionError(broken)
     translation = Translation(KERAS, TF_KERAS, single_precision=single_precision)
     twin, graph, layers = _converted(model, KERAS, translation)
     return Twin(model, twin, {graph.names[id(one)]: one for one in layers})
@@ -105,18 +107,6 @@ def _copy(layer: Any, other: Any) -> None:
 def _signature(variable: Any) -> tuple[str, tuple[int, ...]]:
     name = variable.name.split(":")[0].split("/")[-1]
     return _WEIGHTS_RENAMED.get(name, name), tuple(variable.shape)
-
-
-def _require_finite(model: keras.Model) -> None:
-    broken = [v.path for v in model.weights if not np.all(np.isfinite(_values(v)))]
-    if broken:
-        raise CompressionError(
-            [f"{path!r} holds NaN or infinite weights: train the model again" for path in broken]
-        )
-
-
-def _values(variable: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable).astype("float32")
 
 
 def _require_same_outputs(model: Any, converted: Any, graph: layer_graphs.Graph) -> None:

@@ -8,6 +8,6 @@ from tftrain.litert.conversion import convert
 from tftrain.litert.examples import example_inputs
 from tftrain.litert.lite_model import LiteModel
 from tftrain.litert.modes import MODES
-from tftrain.litert.verification import require_alike
+from tftrain.litert.verification import converted_alike, require_alike
 
-__all__ = ["MODES", "LiteModel", "convert", "example_inputs", "require_alike"]
+__all__ = ["MODES", "LiteModel", "convert", "converted_alike", "example_inputs", "require_alike"]

@@ -24,7 +24,7 @@ def check(model: Any, quantization: str | None, representative: Any) -> None:
     Raises:
         CompressionError: It cannot be converted; all the reasons.
     """
-    problems = [*_broken_weights(model), *_quantized_layers(model)]
+    problems = [*broken_weights(model), *_quantized_layers(model)]
     if quantization == "int8" and representative is None and not is_quantization_aware(model):
         problems.append(
             "mode 'int8' needs representative data to learn the ranges of activations from: give "
@@ -39,7 +39,8 @@ def check(model: Any, quantization: str | None, representative: Any) -> None:
         raise CompressionError(problems)
 
 
-def _broken_weights(model: Any) -> Iterator[str]:
+def broken_weights(model: Any) -> Iterator[str]:
+    """Which weights are no numbers, in full sentences."""
     for weight in model.weights:
         values = np.asarray(weight)
         if values.dtype.kind not in "biuS" and not np.isfinite(values.astype("float32")).all():

@@ -77,7 +77,7 @@ def read(model: Any) -> Signature:
             [f"model {model.name!r} is not built: call it on a batch, or give it an Input"]
         )
     source = _graph(model)
-    inputs, outputs = _ends(source)
+    inputs, outputs = ends(source)
     if any(tf.as_dtype(tensor.dtype) == tf.string for tensor in tf.nest.flatten(inputs)):
         raise CompressionError(
             [f"model {model.name!r} takes texts, LiteRT numbers: look them up outside of the model"]
@@ -130,7 +130,8 @@ def _is_shape(given: Any) -> bool:
     )
 
 
-def _ends(model: Any) -> tuple[Any, Any]:
+def ends(model: Any) -> tuple[Any, Any]:
+    """Symbolic tensors as a Functional model takes them, and as it gives them."""
     if is_tf_keras(model):
         return model._nested_inputs, model._nested_outputs
     return model._inputs_struct, model._outputs_struct

@@ -8,7 +8,8 @@ import numpy as np
 
 from tftrain.errors import ConversionFailed
 from tftrain.keras_api import tf
-from tftrain.litert import modes, signature, structures
+from tftrain.litert import conversion, modes, signature, structures
+from tftrain.litert.examples import example_inputs
 from tftrain.litert.lite_model import LiteModel
 from tftrain.litert.signature import Signature
 
@@ -54,6 +55,35 @@ def require_alike(
                 f"output {name!r} of the LiteRT model ({quantization or 'float32'}) {problem}, on "
                 f"{len(wanted)} examples: {_advice(quantization)}"
             )
+
+
+def converted_alike(
+    model: Any,
+    quantization: str | None = None,
+    representative: Any = None,
+    *,
+    integer_io: bool = False,
+    seed: int = 0,
+) -> LiteModel:
+    """Converts a model as `convert` does, and compares the two.
+
+    They are compared on the representative examples, or on random ones without.
+
+    Args:
+        model: See `convert`; likewise the others.
+        quantization: A mode's name.
+        representative: Examples.
+        integer_io: Whether inputs and outputs are int8.
+        seed: Of the choice of examples.
+
+    Raises:
+        CompressionError: It cannot be converted; said before any work.
+        UnknownName: There is no such mode.
+        ConversionFailed: The converter crashed or gave up, or what it wrote answers otherwise.
+    """
+    lite = conversion.convert(model, quantization, representative, integer_io=integer_io, seed=seed)
+    require_alike(model, lite, example_inputs(model, representative, seed=seed), quantization)
+    return lite
 
 
 def _advice(quantization: str | None) -> str:
