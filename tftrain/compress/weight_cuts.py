@@ -16,7 +16,11 @@ from tftrain.keras_api import keras
 
 
 def limit_weights(
-    model: keras.Model, magnitude: float, *, only: Any = None, skip: Collection[str] = ()
+    model: keras.Model,
+    magnitude: float,
+    *,
+    only: Collection[str] | None = None,
+    skip: Collection[str] = (),
 ) -> keras.Model:
     """A copy whose kernels lie within `[-magnitude, magnitude]`; larger ones are set to the limit.
 
@@ -42,7 +46,12 @@ def limit_weights(
 
 
 def restrict_weights(
-    model: keras.Model, low: float, high: float, *, only: Any = None, skip: Collection[str] = ()
+    model: keras.Model,
+    low: float,
+    high: float,
+    *,
+    only: Collection[str] | None = None,
+    skip: Collection[str] = (),
 ) -> keras.Model:
     """A copy whose kernels lie within `[low, high]`, a range that need not be symmetric.
 
@@ -62,7 +71,11 @@ def restrict_weights(
 
 
 def threshold_weights(
-    model: keras.Model, magnitude: float, *, only: Any = None, skip: Collection[str] = ()
+    model: keras.Model,
+    magnitude: float,
+    *,
+    only: Collection[str] | None = None,
+    skip: Collection[str] = (),
 ) -> keras.Model:
     """A copy whose kernels have zeros instead of everything smaller than a magnitude.
 
