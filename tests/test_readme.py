@@ -46,6 +46,15 @@ def test_the_command_block_runs_in_order(tmp_path, monkeypatch):
         assert main([argument.replace("epochs=10", "epochs=1") for argument in command[1:]]) == 0
 
 
+def test_the_compression_block_runs_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = [block for block in blocks("sh") if "tftrain compress" in block]
+    quicker = {"train": "--epochs=10", "compress": "--rounds=1"}
+    for line in block.splitlines():
+        command = shlex.split(line, comments=True)[1:]
+        assert main([*command, quicker[command[0]]]) == 0
+
+
 def test_make_targets_exist():
     makefile = (Path(tftrain.__file__).parents[1] / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):

@@ -184,6 +184,10 @@ class CheckpointDamaged(TftrainError):
     """A checkpoint is not what was written."""
 
 
+class CompressionError(ConfigError):
+    """A model cannot be compressed as asked; nothing was trained."""
+
+
 class EngineError(BadInput):
     """The engine asked for cannot run this `fit`."""
 
@@ -205,6 +209,33 @@ class NotFiniteGradient(TftrainError):
             "learning rate, clip the gradient, or look for a division or logarithm of zero in "
             "the loss"
         )
+
+
+class NotFiniteWeights(TftrainError):
+    """Training has left NaN or infinite weights.
+
+    Attributes:
+        layers: Names of the layers concerned.
+    """
+
+    def __init__(self, layers: Iterable[str]) -> None:
+        self.layers = tuple(layers)
+        super().__init__(
+            f"the training has diverged: weights of {', '.join(self.layers)} are not finite; lower "
+            "the learning rate (learning_rate=), and look for NaN in the data"
+        )
+
+
+class ConversionFailed(TftrainError):
+    """The LiteRT converter crashed or gave up, or what it wrote is not the model that it was given.
+
+    Attributes:
+        log: What the converter said, in full.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        self.log = log
+        super().__init__(message)
 
 
 def suggestion(received: str, known: Iterable[str]) -> str:

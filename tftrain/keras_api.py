@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tftrain.errors import BackendError
@@ -55,7 +55,7 @@ def _check_loaded(module: Any) -> None:
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Holds back what C++ code writes to file descriptor 2; shows it if the block raises.
 
     TF_CPP_MIN_LOG_LEVEL cannot silence what is logged before absl's logging is initialised.
@@ -89,20 +89,29 @@ def _load() -> None:
     require_tensorflow_backend()
     if os.environ.get("TFTRAIN_VERBOSE") != "1":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quiet_stderr():
+    with quiet_stderr():
         tensorflow = importlib.import_module("tensorflow")
         tensorflow.keras.Model  # noqa: B018 - binds tf.keras before tfmot can rebind it
         tensorflow.config.list_physical_devices()
     _check_loaded(importlib.import_module("keras"))
 
 
-class _LazyModule(types.ModuleType):
-    """A module that loads, once and checked, when an attribute is first asked for."""
+class LazyModule(types.ModuleType):
+    """A module that loads when an attribute is first asked for.
+
+    Args:
+        name: The module's full name.
+        prepare: What is called before each look into the module.
+    """
+
+    def __init__(self, name: str, prepare: Callable[[], None]) -> None:
+        super().__init__(name)
+        self.__dict__["_prepare"] = prepare
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):  # introspection by doctest and inspect must not load
             raise AttributeError(attribute)
-        _load()
+        self._prepare()
         return getattr(importlib.import_module(self.__name__), attribute)
 
 
@@ -110,5 +119,5 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 else:
-    keras = _LazyModule("keras")
-    tf = _LazyModule("tensorflow")
+    keras = LazyModule("keras", _load)
+    tf = LazyModule("tensorflow", _load)

@@ -58,10 +58,10 @@ def test_a_folder_that_is_no_run_is_refused(command, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", RUN_COMMANDS)
-@pytest.mark.parametrize("runs", [[], ["a", "b"]])
-def test_exactly_one_run_is_expected(command, runs, capsys):
+@pytest.mark.parametrize(("runs", "received"), [([], "none"), (["a", "b"], "2: a b")])
+def test_exactly_one_run_is_expected(command, runs, received, capsys):
     assert main([*command, *runs]) == 2
-    assert f"expected one run folder, received {len(runs)}" in capsys.readouterr().err
+    assert f"expected one run folder, received {received}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", RUN_COMMANDS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
+import tftrain
 from tftrain.errors import TftrainError
 from tftrain.keras_api import keras
 
@@ -21,7 +22,10 @@ EVERY = sorted(path.stem for path in RECIPES.glob("*.py"))
 DISTRIBUTED = ["compressed_gradients", "multiworker_mnist", "parameter_server_mnist", "tpu_mnist"]
 NAMES = [name for name in EVERY if name not in DISTRIBUTED]
 COMPARISONS = ["large_batch", "optimizers_compared"]  # several trainings: another print
-CLASSIFIERS = [name for name in NAMES if name not in ("linear_regression", *COMPARISONS)]
+COMPRESSIONS = ["compress_pipeline", "quantize_mnist"]  # what they leave is for LiteRT
+CLASSIFIERS = [
+    name for name in NAMES if name not in ("linear_regression", *COMPARISONS, *COMPRESSIONS)
+]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -182,6 +186,35 @@ def test_large_batches_take_fewer_steps(first_run, capsys):
     steps = [int(count) for count in re.findall(r"steps +(\d+)", printed)]
     assert steps == [12, 3, 3, 3, 3, 3]
     assert keras.models.load_model(out / "model.keras", compile=False).output_shape == (None, 10)
+
+
+def test_pruning_keeps_its_zeros_in_training_and_in_the_file(first_run, capsys):
+    _, out, printed = first_run("prune_mnist", capsys)
+    shares = [float(share) for share in re.findall(r"kernel .* (\d+\.\d)% zeros", printed)]
+    assert shares == pytest.approx([80, 80], abs=0.5)
+    tftrain.compress.keep_zeros  # noqa: B018 - loading needs its constraint
+    kernel = keras.models.load_model(out / "model.keras").get_layer("hidden_1").kernel.numpy()
+    assert np.mean(kernel == 0) == pytest.approx(0.8, abs=0.005)
+    assert tftrain.litert.LiteModel.load(out / "model.tflite").size > 1000
+
+
+def test_every_mode_is_quantized_and_compared(first_run, capsys):
+    _, out, printed = first_run("quantize_mnist", capsys)
+    for mode in ("float16", "dynamic", "int8"):
+        assert (out / f"{mode}.tflite").exists()
+        assert re.search(rf"^{mode} +\S+ +\S+ +\d", printed, re.MULTILINE)
+    assert "recommended: " in printed
+
+
+def test_the_pipeline_ends_with_the_smallest(first_run, capsys):
+    _, out, printed = first_run("compress_pipeline", capsys)
+    sizes = [
+        int(re.search(rf"^{name} +\S+ +([\d,]+)", printed, re.MULTILINE)[1].replace(",", ""))
+        for name in ("dense", "pruned", "clustered", "int8")
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (out / "compression.png").read_bytes().startswith(PNG)
+    assert (out / "model.tflite").exists()
 
 
 @pytest.mark.parametrize("name", ["linear_regression", "mnist_mlp"])

@@ -22,6 +22,7 @@ from tftrain.errors import INTERRUPTED, ConfigError, TftrainError, UnknownName
 COMMANDS = {
     "train": "train a model; makes a run folder",
     "evaluate": "judge a run's model on its test set",
+    "compress": "make a run's model smaller, and say what each step is worth",
     "export": "write a run's model as a numbered SavedModel",
     "report": "write a run's page: curves, mistakes, settings",
     "data": "write, verify and inspect record sets",

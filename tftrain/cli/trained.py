@@ -28,7 +28,8 @@ class Judged:
 def one_run(positional: Sequence[str]) -> Iterator[str]:
     """What is wrong with the arguments of a command that takes one run folder."""
     if len(positional) != 1:
-        yield f"expected one run folder, received {len(positional)}: {' '.join(positional)}"
+        received = f"{len(positional)}: {' '.join(positional)}" if positional else "none"
+        yield f"expected one run folder, received {received}"
 
 
 def load_model(folder: training.RunFolder) -> keras.Model:

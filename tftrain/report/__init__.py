@@ -1,5 +1,6 @@
-"""Pages and plots about training runs."""
+"""Pages and plots about runs."""
 
+from tftrain.report.compression_pages import CompressionPage, render_compression
 from tftrain.report.pages import RunReport, render
 
-__all__ = ["RunReport", "render"]
+__all__ = ["CompressionPage", "RunReport", "render", "render_compression"]

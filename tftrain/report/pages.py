@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from tftrain.report import plots
+from tftrain.report import plots, templates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +40,8 @@ class RunReport:
 
 def render(report: RunReport) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tftrain.report", "."), autoescape=True, trim_blocks=True
-    )
-    return environment.get_template("page.html").render(
+    return templates.render(
+        "page.html",
         report=report,
         curves=plots.as_data_uri(plots.learning_curves(report.metrics)),
         learning_rate=_learning_rate(report),
@@ -53,6 +50,7 @@ def render(report: RunReport) -> str:
         ),
         mistakes=_mistakes(report),
         classes=_classes(report.quality),
+        facts={"Configuration": report.config, "Environment": report.environment},
     )
 
 

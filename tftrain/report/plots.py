@@ -51,7 +51,8 @@ def learning_rate(
         axes.plot(*zip(*planned, strict=True), "-", color=_TRAIN, label="schedule")
     found = [(line["epoch"], line["learning_rate"]) for line in metrics]
     axes.plot(*zip(*found, strict=True), ".", color=_VALIDATION, label="at the epoch's end")
-    axes.set(xlabel="epochs done", title="learning rate", ylim=(0, None))
+    largest = max(rate for _, rate in (*planned, *found))
+    axes.set(xlabel="epochs done", title="learning rate", ylim=(0, 1.1 * largest or None))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()

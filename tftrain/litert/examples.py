@@ -1,0 +1,131 @@
+"""Examples of a model's inputs: taken from what the user gives, or made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tftrain.errors import BadInput, CompressionError
+from tftrain.keras_api import tf
+from tftrain.litert import model_checks, structures
+from tftrain.litert.signature import Signature, Tensor, read
+
+COUNT = 300
+_LOOKED_AT = 10 * COUNT  # of a dataset, whose beginning may be sorted
+_MADE = 32
+_FREE_AXIS = 7
+
+
+def example_inputs(
+    model: Any, given: Any = None, *, count: int = COUNT, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """A few examples of what a model takes, by the names of its inputs.
+
+    Args:
+        model: A built model.
+        given: Inputs `[N, ...]`, in a list or a dict if there are several; `(x, y)` or
+            `(x, y, sample_weight)`; something with `.x`; a batched `tf.data.Dataset` of those;
+            None to make random ones.
+        count: How many are taken at most, without order.
+        seed: Of the choice.
+
+    Raises:
+        CompressionError: They do not fit the model.
+    """
+    signature = read(model)
+    if given is None:
+        return made_inputs(signature, seed)
+    return taken_inputs(signature, given, count, seed)
+
+
+def taken_inputs(
+    signature: Signature, given: Any, count: int = COUNT, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """The same, for a signature."""
+    random = np.random.default_rng(seed)
+    if isinstance(given, tf.data.Dataset):
+        arrays = _first_batches(signature, given)
+    else:
+        arrays = _checked(signature, _inputs_of(given))
+    rows = len(next(iter(arrays.values())))
+    chosen = np.sort(random.permutation(rows)[:count])
+    return {name: array[chosen] for name, array in arrays.items()}
+
+
+def _inputs_of(given: Any) -> Any:
+    if isinstance(given, tuple) and len(given) in (1, 2, 3):
+        return given[0]
+    return given.x if hasattr(given, "x") else given
+
+
+def _first_batches(signature: Signature, dataset: Iterable[Any]) -> dict[str, np.ndarray]:
+    batches: list[dict[str, np.ndarray]] = []
+    rows = 0
+    for batch in dataset:
+        arrays = tf.nest.map_structure(np.asarray, _inputs_of(batch))
+        batches.append(_checked(signature, arrays))
+        rows += len(next(iter(batches[-1].values())))
+        if rows >= _LOOKED_AT:
+            break
+    if not batches:
+        raise CompressionError(["the representative dataset is empty; expected some examples"])
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _checked(signature: Signature, inputs: Any) -> dict[str, np.ndarray]:
+    try:
+        values = structures.by_name(signature.inputs, inputs)
+    except BadInput as error:
+        hint = " (a tuple is taken for (x, y): give several inputs in a list or a dict)"
+        raise CompressionError([f"representative {error}{hint}"]) from error
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    problems = [
+        f"representative data for input {name!r} {found}"
+        for name, array in arrays.items()
+        if (found := _fault(array, signature.tensors[name]))
+    ]
+    if len({len(array) for array in arrays.values() if array.ndim}) > 1:
+        rows = ", ".join(f"{name!r} {len(array)}" for name, array in arrays.items())
+        problems.append(f"representative inputs have different numbers of examples: {rows}")
+    if problems:
+        raise CompressionError(problems)
+    return {name: array.astype(signature.tensors[name].dtype) for name, array in arrays.items()}
+
+
+def _fault(array: np.ndarray, tensor: Tensor) -> str | None:
+    wanted = [size if size is not None else "any" for size in tensor.shape[1:]]
+    if array.ndim != len(tensor.shape) or any(
+        size != "any" and size != given for size, given in zip(wanted, array.shape[1:], strict=True)
+    ):
+        shape = ", ".join(map(str, ["N", *wanted]))
+        return f"have shape {array.shape}; expected [{shape}]"
+    if not len(array):
+        return "hold no example; expected some hundred"
+    kinds = "biuf" if tensor.dtype.startswith(("float", "bfloat")) else "biu"
+    if array.dtype.kind not in kinds and array.dtype.name != "bfloat16":
+        return f"are {array.dtype}; expected {tensor.dtype}"
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return "hold NaN or infinite numbers: remove those examples"
+    return None
+
+
+def made_inputs(signature: Signature, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random inputs: standard normal, or integers below the smallest vocabulary."""
+    random = np.random.default_rng(seed)
+    layers = model_checks.layers(signature.model)
+    sizes = [size for layer in layers if isinstance(size := getattr(layer, "input_dim", None), int)]
+    return {
+        name: _made(tensor, random, min(sizes, default=2), bool(sizes))
+        for name, tensor in signature.tensors.items()
+    }
+
+
+def _made(
+    tensor: Tensor, random: np.random.Generator, vocabulary: int, embedded: bool
+) -> np.ndarray:
+    shape = [_MADE, *(_FREE_AXIS if size is None else size for size in tensor.shape[1:])]
+    if embedded or not tensor.dtype.startswith("float"):
+        return random.integers(0, max(vocabulary, 2), shape).astype(tensor.dtype)
+    return random.standard_normal(shape).astype(tensor.dtype)

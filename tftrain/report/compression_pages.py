@@ -1,0 +1,59 @@
+"""One HTML page about the variants of a compressed model, that needs no other file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tftrain.report import plots, templates
+
+if TYPE_CHECKING:
+    from tftrain.compress import Report
+    from tftrain.compress.measuring import Measured
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressionPage:
+    """What the page shows.
+
+    Attributes:
+        title: The run's name.
+        report: The variants' figures.
+        files: Names of the files of each variant, by its name.
+        settings: What was asked for.
+        environment: Versions and machine.
+    """
+
+    title: str
+    report: Report
+    files: Mapping[str, Sequence[str]]
+    settings: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+
+def render_compression(page: CompressionPage) -> str:
+    """The page as HTML."""
+    from tftrain.compress import report_tables  # with Keras, which --help must not wait for
+
+    measured = page.report.variants
+    kinds = [_kind(page.report, one) for one in measured]
+    return templates.render(
+        "compression.html",
+        page=page,
+        verdict=page.report.verdict,
+        picture=plots.as_data_uri(page.report.figure()),
+        sizes=report_tables.SIZES,
+        sizes_mean=report_tables.SIZES_MEAN,
+        variants=list(zip(report_tables.size_rows(measured), kinds, strict=True)),
+        latency_columns=report_tables.latency_columns(measured),
+        latencies=report_tables.latency_rows(measured),
+        latency_means=report_tables.LATENCY_MEANS,
+        facts={"Settings": page.settings, "Environment": page.environment},
+    )
+
+
+def _kind(report: Report, variant: Measured) -> str:
+    if variant is report.recommended:
+        return "chosen"
+    return "" if report.allows(variant) else "beyond"
