@@ -214,7 +214,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self, blocking: bool = False) -> None:
         self._saved_at = self._clock()
-        number = int(self.model.optimizer.iterations)
+        number = _steps(self.model)
         tensors, document = training_state.capture(
             self.model, self._others(), self._at, self._history
         )
@@ -241,7 +241,7 @@ class Checkpoint(keras.callbacks.Callback):
             value < self._best[0] if self._mode == "min" else value > self._best[0]
         )
         if better:
-            self._best = (value, int(self.model.optimizer.iterations))
+            self._best = (value, _steps(self.model))
         return better
 
     def _require_common_state(self) -> None:
@@ -261,6 +261,10 @@ def position_in(directory: str | os.PathLike[str]) -> Position:
     """
     saved = CheckpointFolder(directory).newest()
     return training_state.position(saved) if saved else Position(0, 0)
+
+
+def _steps(model: Any) -> int:
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def _build_optimizer(model: Any) -> None:

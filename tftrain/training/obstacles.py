@@ -40,7 +40,7 @@ def in_call(engine: str, model: Any, data: FitData, acting: list[str]) -> str | 
 def reads_data_itself(model: Any) -> bool:
     """Whether `model.fit` must be given the user's own arguments."""
     own = type(model).fit is not keras.Model.fit
-    return own or _steps_alone(model.distribute_strategy)
+    return own or is_local_sgd(model.distribute_strategy)
 
 
 def _of_model(model: Any) -> str | None:
