@@ -137,9 +137,7 @@ def uses_of_rows():
 if kind == "ps":
     found = {"rows": uses_of_rows()}
 else:
-    found = {
-        "keras": difference("keras", lambda: network(adam), 12),
-        "multi_step": difference("multi_step", lambda: network(adam), 6, engine="multi_step"),
-        "codec": difference("codec", lambda: network(compressed), 9),
-    }
+    found = {"codec": difference("codec", lambda: network(compressed), 6, engine="multi_step")}
+if kind == "multiworker":
+    found["adam"] = difference("adam", lambda: network(adam), 12)
 (folder / f"{name}.json").write_text(json.dumps(found))
