@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tftrain
-from tftrain.callbacks import Checkpoint, position_in
+from tftrain.callbacks import Checkpoint, WeightAveraging, position_in
 from tftrain.checkpoints import CheckpointFolder
 from tftrain.errors import BadInput, CheckpointDamaged, CheckpointError
 from tftrain.keras_api import keras
@@ -117,18 +117,38 @@ def test_other_callbacks_go_on_where_they_were(tmp_path):
     assert_same(fit(tmp_path / "cut", call={"epochs": 6}, others=stoppers()), expected)
 
 
+def test_averages_of_weights_go_on(tmp_path):
+    def averaged():
+        return {"model": make_model(optimizer=keras.optimizers.SGD(0.1, use_ema=True))}
+
+    def mean():
+        return {"others": [WeightAveraging(start=0)]}
+
+    for number, options in enumerate((averaged, mean)):
+        expected = fit(tmp_path / f"whole-{number}", **options())
+        with pytest.raises(Cut):
+            fit(tmp_path / f"cut-{number}", cut=16, **options())
+        assert_same(fit(tmp_path / f"cut-{number}", **options()), expected)
+
+
 class Counting(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.seen = np.zeros(2)
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+
     def on_epoch_end(self, epoch, logs=None):
-        self.seen += 1
+        self.seen += self.batches
 
     def checkpoint_state(self):
-        return {"seen": self.seen}
+        return {"seen": self.seen, "batches": self.batches}
 
     def restore_checkpoint_state(self, state):
-        self.seen = state["seen"]
+        self.seen, self.batches = state["seen"], state["batches"]
 
 
 def test_a_callback_of_ones_own_says_what_it_remembers(tmp_path):
@@ -136,7 +156,7 @@ def test_a_callback_of_ones_own_says_what_it_remembers(tmp_path):
         fit(tmp_path, others=[Counting()], cut=16)
     counting = Counting()
     fit(tmp_path, others=[counting])
-    assert counting.seen.tolist() == [3.0, 3.0]
+    assert counting.seen.tolist() == [21.0, 21.0]
 
 
 def test_a_finished_training_is_not_trained_again(tmp_path, whole):

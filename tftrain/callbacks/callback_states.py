@@ -1,8 +1,9 @@
 """What callbacks must remember for a training to go on as if it had never stopped.
 
 A callback of your own says so by two methods: `checkpoint_state()`, which gives a dict of numbers,
-texts, arrays, None and lists of them, and `restore_checkpoint_state(state)`, which takes it back
-and is called after `on_train_begin`. Of Keras's own callbacks the attributes are known.
+texts, arrays, None and lists of them, and `restore_checkpoint_state(state)`, which takes it back.
+It is called after `on_train_begin` and, if an epoch was cut, again after that epoch's
+`on_epoch_begin`. Of Keras's own callbacks the attributes are known.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tftrain.callbacks import checkpoint_sharing, training_identity, training_state
+from tftrain.callbacks.best_epoch import BestEpoch
 from tftrain.callbacks.checkpoint_files import CheckpointFiles, say
 from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
@@ -82,7 +83,7 @@ class Checkpoint(keras.callbacks.Callback):
         _check_choice("on_save_error", on_save_error, ("raise", "warn"))
         self.needs_every_steps = every_steps
         self._every_secs, self._every_epochs = every_secs, every_epochs
-        self._keep_best, self._mode = keep_best, mode
+        self._best = BestEpoch(keep_best, mode)
         self.resume = resume
         self._clock = clock
         self._files = CheckpointFiles(
@@ -109,8 +110,9 @@ class Checkpoint(keras.callbacks.Callback):
         """Takes up the newest checkpoint."""
         self._at, self._is_stopped = Position(0, 0), False
         self._history: dict[str, list[float]] = {}
-        self._best: tuple[float, int] | None = None
+        self._best.begin()
         self._saved_at = self._clock()
+        self._taken_up: Saved | None = None
         self._require_common_state()
         _build_optimizer(self.model)
         self._identity = training_identity.of(self.model, self._others(), self.params["steps"])
@@ -118,9 +120,12 @@ class Checkpoint(keras.callbacks.Callback):
             self._take_up(saved)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes the epoch."""
+        """Notes the epoch; in one that was cut, callbacks have begun anew what they count in it."""
+        taken_up, self._taken_up = self._taken_up, None
         if self._at.epoch != epoch:
             self._at = Position(epoch, 0)
+        elif taken_up is not None:
+            training_state.restore_callbacks(self._others(), taken_up)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if it is time."""
@@ -136,7 +141,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._at, self._is_stopped = Position(epoch + 1, 0), self.model.stop_training
         for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(float(value))
-        if self._is_best(logs or {}) or (epoch + 1) % self._every_epochs == 0 or self._is_stopped:
+        best = self._best.note(logs or {}, _steps(self.model))
+        if best or (epoch + 1) % self._every_epochs == 0 or self._is_stopped:
             self._save()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -190,9 +196,10 @@ class Checkpoint(keras.callbacks.Callback):
         document = saved.document
         self._at = training_state.position(saved)
         self._history = document["history"]
-        self._best = document["best"] and tuple(document["best"])
+        self._best.begin(document["best"])
         epoch = self.params["epochs"] if document["stopped"] else self._at.epoch
         missing = training_state.restore_callbacks(self._others(), saved)
+        self._taken_up = saved if self._at.batch else None
         checkpoint_sharing.restore(self.model, saved)
         backup = Backup(epoch, self._at.batch, training_state.metrics(saved))
         exact_resume.begin_at(self.model, backup)
@@ -222,27 +229,12 @@ class Checkpoint(keras.callbacks.Callback):
             return  # reading the variables may have been a collective
         document |= {
             "identity": self._identity,
-            "best": self._best,
+            "best": self._best.found,
             "stopped": self._is_stopped,
             "engine": self.model.__dict__.get("_tftrain_engine"),
         }
-        best = [self._best[1]] if self._best else []
+        best = [self._best.found[1]] if self._best.found else []
         self._files.save(number, tensors, document, best, blocking)
-
-    def _is_best(self, logs: dict[str, Any]) -> bool:
-        if self._keep_best is None:
-            return False
-        if self._keep_best not in logs:
-            raise BadInput(
-                f"keep_best is {self._keep_best!r}; the logs have {', '.join(sorted(logs))}"
-            )
-        value = float(logs[self._keep_best])
-        better = self._best is None or (
-            value < self._best[0] if self._mode == "min" else value > self._best[0]
-        )
-        if better:
-            self._best = (value, _steps(self.model))
-        return better
 
     def _require_common_state(self) -> None:
         within_epochs = self.needs_every_steps or self._every_secs

@@ -20,6 +20,14 @@ class GradientBytes(keras.callbacks.Callback):
         """Notes the step."""
         self._first = self._step()
 
+    def checkpoint_state(self) -> dict[str, int]:
+        """The step at which the epoch began."""
+        return {"first": self._first}
+
+    def restore_checkpoint_state(self, state: dict[str, int]) -> None:
+        """Goes on with an epoch that was cut."""
+        self._first = state["first"]
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds the bytes of the steps since."""
         if logs is None or self.model.distribute_strategy.num_replicas_in_sync == 1:

@@ -61,6 +61,14 @@ class WeightAveraging(keras.callbacks.Callback):
         if epoch >= self._start and (epoch - self._start) % self._every == 0:
             self._mean.add(self.model)
 
+    def checkpoint_state(self) -> dict[str, Any]:
+        """The mean so far."""
+        return {"count": self._mean.count, "means": self._mean.means}
+
+    def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
+        """Goes on with a mean."""
+        self._mean = WeightMean(state["count"], state["means"])
+
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Puts the mean in place of the weights, unless the training ended before any counted."""
         if not self._mean.count:

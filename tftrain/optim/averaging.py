@@ -18,23 +18,24 @@ from tftrain.keras_api import keras
 class WeightMean:
     """The mean of the trainable weights at several moments, in float64.
 
-    Attributes:
-        count: How many moments it is the mean of.
+    Args:
+        count: How many moments it is the mean of already.
+        means: The mean of these, an array a trainable variable.
 
     Reference: Izmailov et al., *Averaging Weights Leads to Wider Optima and Better
     Generalization*, 2018.
     """
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._means: list[np.ndarray] = []
+    def __init__(self, count: int = 0, means: Iterable[np.ndarray] = ()) -> None:
+        self.count = count
+        self.means = list(means)
 
     def add(self, model: keras.Model) -> None:
         """Takes in the weights as they are."""
         weights = [np.asarray(v.numpy(), np.float64) for v in model.trainable_variables]
-        means = self._means or [np.zeros_like(weight) for weight in weights]
+        means = self.means or [np.zeros_like(weight) for weight in weights]
         self.count += 1
-        self._means = [
+        self.means = [
             mean + (weight - mean) / self.count for mean, weight in zip(means, weights, strict=True)
         ]
 
@@ -46,7 +47,7 @@ class WeightMean:
         """
         if not self.count:
             raise BadInput("the mean of no weights: call add at least once")
-        for variable, mean in zip(model.trainable_variables, self._means, strict=True):
+        for variable, mean in zip(model.trainable_variables, self.means, strict=True):
             variable.assign(mean)
 
 
