@@ -7,11 +7,53 @@ import os
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 os.environ["MPLBACKEND"] = "agg"
+
+# Begun first, so that no process is left alone with one of them at the end; those that start
+# processes take turns with those that keep to their own.
+LONGEST = (
+    "distribute/keras_bridge/test_equality.py",
+    "training/test_fitting.py",
+    "distribute/test_parameter_server.py",
+    "cli/test_train.py",
+    "recipes/test_distributed_recipes.py",
+    "recipes/test_recipes.py",
+    "compress/test_strategies.py",
+    "compress/test_quantize_aware.py",
+    "cli/test_train_strategies.py",
+    "callbacks/test_checkpoint.py",
+    "distribute/test_gradient_codecs.py",
+    "augment/test_every_augmentation.py",
+    "distribute/test_multiworker.py",
+    "compress/test_cluster.py",
+    "optim/test_replicas.py",
+    "data/test_record_pipeline.py",
+    "distribute/test_crash_and_restart.py",
+    "compress/test_prune.py",
+    "litert/test_converter.py",
+    "cli/test_compress.py",
+    "litert/test_conversion.py",
+    "benchmarks/test_input_pipeline.py",
+    "benchmarks/test_compression.py",
+    "benchmarks/test_distribution.py",
+    "benchmarks/test_fit_speed.py",
+    "distribute/keras_bridge/test_canaries.py",
+    "distribute/keras_bridge/test_exact_resume.py",
+    "distribute/test_local_sgd.py",
+    "export/test_saved_model.py",
+    "test_readme.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,3 +71,24 @@ def test_tfmot_does_not_turn_tf_keras_into_keras_2(python):
         "print(tf.keras.__version__[0])"
     )
     assert done.stdout.strip() == "3", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "collects", "frozen"),
+    [("", True, True), ("gc.disable()", False, True), ("import tensorflow", True, False)],
+)
+def test_what_it_imports_is_kept_from_the_garbage_collector(
+    python, tmp_path, before, collects, frozen
+):
+    """Not what was there when somebody else had imported TensorFlow."""
+    (tmp_path / "keras.py").write_text(STAND_IN.format(version="3.15.1", backend="tensorflow"))
+    (tmp_path / "tensorflow.py").write_text(
+        "import keras; keras.Model = None\n"
+        "class config: list_physical_devices = staticmethod(lambda: [])"
+    )
+    done = python(
+        f"import gc\n{before}\nfrom tftrain.keras_api import tf; tf.keras\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 1000)",
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.stdout.split() == [str(collects), str(frozen)], done.stderr

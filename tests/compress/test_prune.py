@@ -5,6 +5,7 @@ import pytest
 
 from tftrain import models
 from tftrain.compress import keep_zeros, prune
+from tftrain.compress.tf_keras_api import tf_keras
 from tftrain.errors import BadInput, CompressionError, UnknownName
 from tftrain.keras_api import keras, tf
 
@@ -36,6 +37,17 @@ def test_kernels_get_the_share_of_zeros(model, data, schedule, batch_size):
     pruned = prune(model, data, 0.75, schedule=schedule, epochs=1, batch_size=batch_size)
     assert zeros(pruned.get_layer("hidden_1").kernel) == pytest.approx(0.75, abs=0.01)
     assert zeros(pruned.get_layer("probabilities").kernel) == pytest.approx(0.75, abs=0.04)
+
+
+@pytest.mark.parametrize("given", ["arrays", "dataset"])
+def test_a_step_is_traced_once(model, data, given, monkeypatch):
+    traced = []
+    step = tf_keras.Model.train_step
+    monkeypatch.setattr(tf_keras.Model, "train_step", lambda *a: traced.append(a) or step(*a))
+    train = data if given == "arrays" else tf.data.Dataset.from_tensor_slices(data).batch(128)
+    pruned = prune(model, train, 0.5, epochs=2)
+    assert len(traced) == 1
+    assert pruned.history.history.keys() == {"loss", "accuracy"}
 
 
 def test_the_source_is_left_as_it_is(model, data):

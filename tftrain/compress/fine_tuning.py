@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tftrain.compress import compile_translation
 from tftrain.compress.carried_callbacks import carried
 from tftrain.compress.tf_keras_api import tf_keras
@@ -93,6 +95,7 @@ class FineTuning:
             Losses and metrics, a number an epoch.
         """
         verbose = self.verbose if self.verbose is not None else int(sys.stderr.isatty())
+        _make_variables(twin, train)
         history = twin.fit(
             **self._training_data(train),
             epochs=self.epochs,
@@ -113,6 +116,34 @@ class FineTuning:
         if self.validation is None or isinstance(self.validation, tf.data.Dataset):
             return self.validation
         return arrays(self.validation)
+
+
+def _make_variables(twin: Any, train: Any) -> None:
+    """Makes those of the optimizer and the metrics: a first step that makes any is traced twice."""
+    targets = _targets(train)
+    if targets is None or twin.compiled_metrics.built:
+        return
+    outputs = twin._nested_outputs
+    with twin.distribute_strategy.scope():
+        twin.optimizer.build(twin.trainable_variables)
+        twin.compiled_loss.build(outputs)
+        metrics = twin.compiled_metrics
+        metrics.build(outputs, metrics._conform_to_outputs(outputs, targets))
+
+
+def _targets(train: Any) -> Any:
+    """A batch of targets by its specs, nested as they are; None where they are not known."""
+    if isinstance(train, tf.data.Dataset):
+        spec = train.element_spec
+        targets = spec[1] if isinstance(spec, tuple) and len(spec) > 1 else None
+    else:
+        targets = tf.nest.map_structure(_spec, arrays(train)[1])
+    shapes = [getattr(leaf, "shape", None) for leaf in tf.nest.flatten(targets)]
+    return targets if all(getattr(shape, "rank", None) for shape in shapes) else None
+
+
+def _spec(array: Any) -> tf.TensorSpec | None:
+    return tf.TensorSpec([None, *np.shape(array)[1:]]) if np.ndim(array) else None
 
 
 def arrays(data: Any) -> tuple[Any, ...]:

@@ -3,11 +3,10 @@
 import json
 import sys
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from tftrain.distribute import keras_bridge
+from tftrain.keras_api import keras, tf
 
 ROWS = 21
 

@@ -7,9 +7,9 @@ import json
 import math
 import sys
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from tftrain.keras_api import keras, tf
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(10, 1)).astype("float32")

@@ -3,15 +3,16 @@
 Every case is a function that builds, compiles and fits a model under the current strategy and
 returns what it learnt; `run_cases.py` runs them in one process or in one of several.
 97 rows in batches of 16 make an epoch of seven steps whose last batch is a single row, so that
-some replicas hold nothing; eight epochs are 56 steps.
+some replicas hold nothing; four epochs are 28 steps.
 """
 
 import contextlib
 
-import keras
 import numpy as np
 
-ROWS, BATCH, EPOCHS = 97, 16, 8
+from tftrain.keras_api import keras, tf
+
+ROWS, BATCH, EPOCHS = 97, 16, 4
 CASES, SLOW_CASES = {}, {}
 
 
@@ -226,8 +227,6 @@ class CustomStep(keras.Model):
         return [self.tracker]
 
     def train_step(self, data):
-        import tensorflow as tf
-
         x, y = data
         with tf.GradientTape() as tape:
             loss = self.compute_loss(y=y, y_pred=self(x, training=True))
@@ -269,8 +268,6 @@ def float16_with_loss_scaling():
 
 @case
 def dataset_of_unknown_size():
-    import tensorflow as tf
-
     rows = tf.data.Dataset.from_tensor_slices((X, Y)).filter(lambda x, y: x[0] < 1.5)
     # SGD: at the end of such data one process alone counts a step too many (see the canaries)
     model = compiled(dense(), keras.optimizers.SGD(0.1))
@@ -279,8 +276,6 @@ def dataset_of_unknown_size():
 
 @slow_case
 def endless_dataset():
-    import tensorflow as tf
-
     rows = tf.data.Dataset.from_tensor_slices((X, Y)).batch(BATCH).repeat()
     model = compiled(dense(), steps_per_execution=2)
     return trained(
@@ -296,8 +291,6 @@ def endless_dataset():
 
 @slow_case
 def shuffled_dataset():
-    import tensorflow as tf
-
     rows = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(ROWS, seed=8).batch(BATCH)
     return trained(compiled(dense()), (rows,), batch_size=None)
 
@@ -374,8 +367,6 @@ def evaluation():
 
 @case
 def fused_here_several_steps_there():  # the last case: in one process too, it repairs Keras
-    import tensorflow as tf
-
     import tftrain
 
     model = compiled(dense())

@@ -7,9 +7,8 @@ import numpy as np
 
 
 def strategy_of(kind):
-    import tensorflow as tf
-
     from tftrain.distribute import keras_bridge
+    from tftrain.keras_api import tf
 
     keras_bridge.install()
     if kind == "workers":

@@ -181,6 +181,8 @@ def _split_dataset(dataset: Any, strategy: Any) -> Any:
     def split(*batch: Any) -> Any:
         return split_for_replicas(batch if is_tuple else batch[0], strategy)
 
+    # it has no condition on a tensor: AutoGraph would only make its tracing slower
+    split = tf.autograph.experimental.do_not_convert(split)
     parallel = dataset.map(split, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return parallel.prefetch(tf.data.AUTOTUNE)
 
