@@ -1,0 +1,50 @@
+"""Figures of epochs as scalars that TensorBoard shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tftrain.keras_api import tf
+
+
+class ResourceSummaries:
+    """Writes event files; TensorBoard itself is needed only to look at them.
+
+    Args:
+        directory: Where to; None writes nothing.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None) -> None:
+        self._directory, self._writer = directory, None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is written."""
+        return self._directory is not None
+
+    def write(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Writes an epoch's, on disk when this returns.
+
+        Args:
+            epoch: From 0; the step in the charts.
+            figures: Each becomes the scalar `resources/NAME`.
+        """
+        if not self.wanted:
+            return
+        with self._opened().as_default():
+            for name, value in figures.items():
+                tf.summary.scalar(f"resources/{name}", value, step=epoch)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file; another `write` opens a new one."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+    def _opened(self) -> Any:
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(os.fspath(self._directory))
+        return self._writer
