@@ -8,6 +8,8 @@ from typing import Any
 
 from tftrain.keras_api import tf
 
+_SCALAR = 1  # DATA_CLASS_SCALAR of TensorFlow's summary.proto
+
 
 class ResourceSummaries:
     """Writes event files; TensorBoard itself is needed only to look at them.
@@ -35,7 +37,7 @@ class ResourceSummaries:
             return
         with self._opened().as_default():
             for name, value in figures.items():
-                tf.summary.scalar(f"resources/{name}", value, step=epoch)
+                _write(f"resources/{name}", value, epoch)
         self._writer.flush()
 
     def close(self) -> None:
@@ -48,3 +50,10 @@ class ResourceSummaries:
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(os.fspath(self._directory))
         return self._writer
+
+
+def _write(tag: str, value: float, step: int) -> None:
+    """What `tf.summary.scalar` does, which is there only if TensorBoard is."""
+    kinds = tf.compat.v1.SummaryMetadata
+    metadata = kinds(plugin_data=kinds.PluginData(plugin_name="scalars"), data_class=_SCALAR)
+    tf.summary.write(tag, tf.constant(value, tf.float32), step=step, metadata=metadata)

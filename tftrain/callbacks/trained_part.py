@@ -41,6 +41,7 @@ class TrainedPart:
         if not self.batches:
             self._first_batch, self._rows = batch, self._rows_counted() or 0.0
             self.batches = 1
+            self._wait.opened(time.perf_counter())
 
     def end_batch(self, batch: int) -> None:
         """The steps up to this batch are taken."""

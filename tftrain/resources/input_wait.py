@@ -6,6 +6,8 @@ TensorFlow notes there, for its own tuning, how long each of the last hundred pa
 requests was, in which the training did something else. What remains of the time that the same
 batches took is waiting. This costs no step anything, and is the truth also where batches are read
 ahead: a batch that lay ready is no wait.
+
+Opening the data, from the beginning of an epoch to its first step, is waiting too.
 """
 
 from __future__ import annotations
@@ -38,13 +40,18 @@ class InputWait:
 
     def begin(self, now: float) -> None:
         """An epoch begins."""
-        self._began, self._began_waited = now, waiting_for_data.seconds
+        self._began = now
+        self._opening, self._timed_before = 0.0, waiting_for_data.seconds
         self._marks: collections.deque[_Mark] = collections.deque(maxlen=_LAST + 1)
         self._first: tuple[float, float, int] | None = None
         self._seen = 0
-        self._waited = self._paused = 0.0
+        self._waited = 0.0
         self._iterator: Any = None
         self._read_at = now
+
+    def opened(self, now: float) -> None:
+        """The epoch's first step begins."""
+        self._opening, self._timed_before = now - self._began, waiting_for_data.seconds
 
     def mark(self, called: float, now: float, batches: int, iterator: Any) -> None:
         """Some steps are done.
@@ -71,10 +78,12 @@ class InputWait:
             Seconds it has waited for data; None if that cannot be known.
         """
         compiled, self._compiled = self._compiled, True
-        if self._first is None:
-            return None
+        waited = self._in_steps(compiled) if self._first else None
+        return None if waited is None else self._opening + waited
+
+    def _in_steps(self, compiled: bool) -> float | None:
         if _is_timed(self._iterator):
-            return waiting_for_data.seconds - self._began_waited
+            return waiting_for_data.seconds - self._timed_before
         if self._marks:
             self._read(self._marks[-1].time)
         return self._of_all() if self._seen else self._of_first(compiled)
@@ -92,7 +101,6 @@ class InputWait:
         if count:
             paused = sum(pauses[-count:])
             self._waited += max(0.0, last.time - begin.time - paused)
-            self._paused += paused
             self._seen += count
             self._marks.clear()
             self._marks.append(last)
