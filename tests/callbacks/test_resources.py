@@ -130,7 +130,7 @@ import tests.callbacks.test_resources as here
 from tftrain.distribute import strategy
 with strategy("mirrored", devices=2).scope():
     slow = here.figures_of("keras", x=here.slow_dataset())[1]
-    fast = here.figures_of("multi_step", x=here.X, y=here.Y, batch_size=64)[1]
+    fast = here.figures_of("multi_step", x=here.X, y=here.Y, batch_size=512)[1]
     examples = round(fast["examples_per_second"] * fast["seconds"])
     print(slow["input_wait_share"] > 0.6, fast["input_wait_share"] < 0.4)
     print(examples, fast["flops_per_example"])

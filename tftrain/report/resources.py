@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 _ROWS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("examples_per_second", "examples per second", "{:,.0f}".format),
-    ("flop_utilization", "of the machine's arithmetic in use", "{:.1%}".format),
+    ("flop_utilization", "arithmetic, of what the machine can do", "{:.1%}".format),
     ("input_wait_share", "waiting for data", "{:.1%}".format),
-    ("cpu_share", "of the cores' time used by the run", "{:.0%}".format),
-    ("machine_cpu_share", "of all cores' time used by anybody", "{:.0%}".format),
+    ("cpu_share", "cores in use by the run", "{:.0%}".format),
+    ("machine_cpu_share", "cores in use by anybody", "{:.0%}".format),
     ("memory_peak_bytes", "memory of the process", lambda b: f"{b / 1e9:.2f} GB"),
-    ("memory_share", "of the memory limit in use by anybody", "{:.0%}".format),
+    ("memory_share", "memory in use by anybody, of the limit", "{:.0%}".format),
     ("gpu_share", "GPUs busy", "{:.0%}".format),
     ("gpu_memory_peak_bytes", "memory on GPUs", lambda b: f"{b / 1e9:.2f} GB"),
     ("disk_read_bytes_per_second", "read from disks", lambda b: f"{b / 1e6:.2f} MB/s"),
