@@ -11,7 +11,7 @@ ROOT = Path(tftrain.__file__).parent
 LEVELS = {
     "errors": 0, "keras_api": 0, "atomic": 0, "latency": 0, "litert": 0,
     "app": 1, "data": 1, "augment": 1, "models": 1, "optim": 1, "distribute": 1, "compress": 1,
-    "export": 1, "checkpoints": 1,
+    "export": 1, "checkpoints": 1, "resources": 1,
     "callbacks": 2, "training": 2, "evaluate": 2, "serve": 2, "report": 2,
     "cli": 3, "__main__": 4,
 }  # fmt: skip

@@ -16,7 +16,7 @@ from tftrain.training import RunFolder
 
 def metrics(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: line[key] for key in line if key != "seconds"} for line in lines]
+    return [{k: line[k] for k in line if k not in ("seconds", "resources")} for line in lines]
 
 
 def complaints(capsys):

@@ -19,7 +19,8 @@ TRAIN = ["-m", "tftrain", *SETTINGS]
 LIMIT = 240  # seconds for a machine with much else to do
 FILES = ["checkpoints", "config.json", "metrics.jsonl", "model.keras", "report.html",
          "result.json", "saved_model"]  # fmt: skip
-APART = ("seconds", "gradient_bytes")  # what differs between one process and several replicas
+# what differs between one process and several replicas
+APART = ("seconds", "resources", "gradient_bytes")
 
 
 def history(folder):

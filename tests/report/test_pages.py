@@ -3,7 +3,7 @@ import html.parser
 import numpy as np
 import pytest
 
-from tftrain.report import RunReport, render
+from tftrain.report import RunReport, render, resources
 
 
 class References(html.parser.HTMLParser):
@@ -72,3 +72,22 @@ def test_a_perfect_model_has_no_grid(report):
 def test_a_run_without_validation_has_its_curves(report):
     metrics = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5}]
     assert "Loss and accuracy" in render(replace(report, metrics=metrics))
+
+
+def test_resources_are_shown_if_the_run_has_them(report):
+    used = {"examples_per_second": 1000.0, "cpu_share": 0.5, "memory_peak_bytes": 3e9}
+    lines = [{**line, "resources": used} for line in report.metrics]
+    page = render(replace(report, metrics=lines))
+    assert "<h2>Resources</h2>" in page
+    assert "3.00 GB" in page
+    assert "GPUs" not in page
+    assert "<h2>Resources</h2>" not in render(report)
+
+
+def test_epochs_without_resources_stay_empty_in_their_curves(report):
+    used = {"examples_per_second": 1000.0, "cpu_share": 0.5}
+    first, second = report.metrics
+    speed, shares = resources.figure([first, {**second, "resources": used}]).axes
+    assert np.isnan(speed.lines[0].get_ydata()[0])
+    assert [line.get_label() for line in shares.lines] == ["processor"]
+    assert resources.table([first, {**second, "resources": used}])[0][1:] == ("1,000",) * 3

@@ -1,4 +1,4 @@
-"""Keras callbacks: progress, metrics file, checkpoints; learning rate, gradients, weights.
+"""Keras callbacks: progress, metrics file, resources, checkpoints; rates, gradients, weights.
 
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """
@@ -11,6 +11,7 @@ from tftrain.callbacks.learning_rate import LearningRateDecay
 from tftrain.callbacks.learning_rate_finder import LearningRateFinder
 from tftrain.callbacks.metrics_log import MetricsLog
 from tftrain.callbacks.progress import Progress
+from tftrain.callbacks.resources import ResourceMonitor
 from tftrain.callbacks.weight_averaging import WeightAveraging
 from tftrain.callbacks.weight_clipping import WeightClipping
 
@@ -23,6 +24,7 @@ __all__ = [
     "LearningRateFinder",
     "MetricsLog",
     "Progress",
+    "ResourceMonitor",
     "WeightAveraging",
     "WeightClipping",
     "position_in",

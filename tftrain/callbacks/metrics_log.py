@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tftrain.callbacks.resources import ResourceMonitor
+from tftrain.errors import CallbackError
 from tftrain.keras_api import keras
 
 
@@ -18,15 +20,30 @@ class MetricsLog(keras.callbacks.Callback):
     Args:
         path: File to append to.
         clock: Seconds from any fixed moment.
+        resources: A callback that comes before this one, whose figures are added.
+
+    Raises:
+        CallbackError: When the first epoch begins: `resources` does not come before this one.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.perf_counter,
+        resources: ResourceMonitor | None = None,
+    ) -> None:
         super().__init__()
         self._path = path
         self._clock = clock
+        self._resources = resources
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
+        if self._resources is not None and self._resources.epoch != epoch:
+            raise CallbackError(
+                "the ResourceMonitor that MetricsLog is to read has not begun this epoch: put it "
+                "before MetricsLog in callbacks="
+            )
         self._started = self._clock()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -37,6 +54,8 @@ class MetricsLog(keras.callbacks.Callback):
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "seconds": round(self._clock() - self._started, 4),
         }
+        if self._resources is not None:
+            line["resources"] = {n: _rounded(v) for n, v in self._resources.last.items()}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
@@ -44,3 +63,8 @@ class MetricsLog(keras.callbacks.Callback):
 def _number(value: Any) -> float | None:
     """None for what JSON has no number for."""
     return float(value) if math.isfinite(value) else None
+
+
+def _rounded(value: float) -> float:
+    """Whole numbers where there are thousands of them, four digits elsewhere."""
+    return round(value) if abs(value) >= 1000 else float(f"{value:.4g}")

@@ -160,11 +160,13 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
     from tftrain import callbacks
 
     config, examples = experiment.config, len(experiment.splits.train)
+    monitor = callbacks.ResourceMonitor(folder.path)
     shown = [
         *([callbacks.GradientClipping(config.clip)] if config.clip else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.GradientBytes(),
-        callbacks.MetricsLog(folder.metrics),
+        monitor,
+        callbacks.MetricsLog(folder.metrics, resources=monitor),
         callbacks.Checkpoint(folder.checkpoints),
     ]
     training.run(experiment, folder, shown, first_epoch)

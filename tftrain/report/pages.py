@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.report import plots, templates
+from tftrain.report import plots, resources, templates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,7 @@ def render(report: RunReport) -> str:
         ),
         mistakes=_mistakes(report),
         classes=_classes(report.quality),
+        resources=_resources(report),
         facts={"Configuration": report.config, "Environment": report.environment},
     )
 
@@ -65,6 +66,13 @@ def _mistakes(report: RunReport) -> str | None:
     if not len(report.mistakes):
         return None
     return plots.as_data_uri(plots.image_grid(report.mistakes, report.mistake_titles))
+
+
+def _resources(report: RunReport) -> dict[str, Any] | None:
+    rows = resources.table(report.metrics)
+    if not rows:
+        return None
+    return {"rows": rows, "figure": plots.as_data_uri(resources.figure(report.metrics))}
 
 
 def _classes(quality: Mapping[str, Any]) -> list[tuple[Any, ...]]:

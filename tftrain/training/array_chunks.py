@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tftrain.keras_api import keras, tf
+from tftrain.resources import waiting_for_data
 from tftrain.training.runs import Run, gathered
 from tftrain.training.seeded_arrays import SeededArrays
 
@@ -75,6 +76,8 @@ class ArrayPass:
         apart: Whether the arrays are not where steps are taken, so that rows are gathered here.
     """
 
+    waits_are_timed = True  # see resources/input_wait.py
+
     def __init__(
         self,
         columns: Any,
@@ -88,6 +91,11 @@ class ArrayPass:
         self._examples = int(keras.tree.flatten(columns)[0].shape[0])
         self._places: Any = None
         self._done = self._granted = 0
+
+    @property
+    def element_spec(self) -> Any:
+        """A structure of the batches' `tf.TensorSpec`s."""
+        return keras.tree.map_structure(_of_any_batch, self._columns)
 
     def load(self, wanted: int) -> int:
         """Makes ready up to so many batches, and tells how many; 0 at the end."""
@@ -103,6 +111,10 @@ class ArrayPass:
 
     def take(self) -> list[Run]:
         """The batches made ready."""
+        with waiting_for_data.running():
+            return self._taken()
+
+    def _taken(self) -> list[Run]:
         begin, end = self._done, self._done + self._granted
         whole = max(begin, min(end, self._examples // self._batch_size))
         self._done, self._granted = end, 0
@@ -137,3 +149,7 @@ class ArrayPass:
         if self._places is None:
             self._places = self._order()
         return self._places[begin * self._batch_size : end * self._batch_size]
+
+
+def _of_any_batch(column: Any) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *column.shape[1:]], column.dtype)

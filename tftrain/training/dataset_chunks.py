@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tftrain.keras_api import tf
+from tftrain.resources import waiting_for_data
 from tftrain.training.runs import Run, padded, rows
 
 
@@ -56,6 +57,8 @@ class DatasetPass:
         capacity: Most batches in a chunk.
     """
 
+    waits_are_timed = True  # see resources/input_wait.py
+
     def __init__(self, dataset: tf.data.Dataset, capacity: int) -> None:
         size = int(dataset.cardinality())
         self._left = math.inf if size == tf.data.INFINITE_CARDINALITY else size
@@ -65,6 +68,11 @@ class DatasetPass:
         self._batch_size: int | None = None
         self._granted = 0
         self._read: list[Run] = []
+
+    @property
+    def element_spec(self) -> Any:
+        """A structure of the batches' `tf.TensorSpec`s."""
+        return self._source.element_spec
 
     def load(self, wanted: int) -> int:
         """Makes ready up to so many batches, and tells how many; 0 at the end."""
@@ -103,9 +111,13 @@ class DatasetPass:
         return first.batch(0)
 
     def _runs(self, wanted: int) -> list[Run]:
-        columns, sizes = _read(self._source, tf.constant(wanted))
+        wanted = tf.constant(wanted)
+        read = _reader(self._source, wanted)
+        with waiting_for_data.running():
+            columns, sizes = read(self._source, wanted)
+            sizes = sizes.numpy().tolist()
         runs, begin = [], 0
-        for size, group in itertools.groupby(sizes.numpy().tolist()):
+        for size, group in itertools.groupby(sizes):
             steps = len(list(group))
             runs.append(self._run(rows(columns, begin, steps * size), steps, size))
             begin += steps * size
@@ -165,8 +177,9 @@ def _concatenated(array: tf.TensorArray, count: tf.Tensor, spec: tf.TensorSpec) 
 _compiled: dict[str, Any] = {}
 
 
-def _read(source: Any, wanted: tf.Tensor) -> tuple[Any, tf.Tensor]:
+def _reader(source: Any, wanted: tf.Tensor) -> Callable[..., tuple[Any, tf.Tensor]]:
+    """`_read_batches`, compiled for this kind of batches."""
     # Made on first use, since importing this file must not start TensorFlow.
     if not _compiled:  # retraced for every kind of batch, or their shapes would be forgotten
         _compiled["read"] = tf.function(_read_batches, autograph=False)
-    return _compiled["read"](source, wanted)
+    return _compiled["read"].get_concrete_function(source, wanted)
