@@ -10,6 +10,7 @@ from tftrain.callbacks.gradient_statistics import GradientStatistics
 from tftrain.callbacks.learning_rate import LearningRateDecay
 from tftrain.callbacks.learning_rate_finder import LearningRateFinder
 from tftrain.callbacks.metrics_log import MetricsLog
+from tftrain.callbacks.nan_guard import NanGuard
 from tftrain.callbacks.progress import Progress
 from tftrain.callbacks.weight_averaging import WeightAveraging
 from tftrain.callbacks.weight_clipping import WeightClipping
@@ -22,6 +23,7 @@ __all__ = [
     "LearningRateDecay",
     "LearningRateFinder",
     "MetricsLog",
+    "NanGuard",
     "Progress",
     "WeightAveraging",
     "WeightClipping",

@@ -1,0 +1,257 @@
+"""Survive bad steps: leave them out, go back to the last good state, or stop and say where."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tftrain import distribute
+from tftrain.atomic import replace_file
+from tftrain.callbacks.bad_steps import BadStep, BadStepNotes
+from tftrain.callbacks.checkpoint import Checkpoint
+from tftrain.callbacks.guarded_step import GuardedStep, StepInTrace
+from tftrain.callbacks.learning_rate import check_settable
+from tftrain.callbacks.loss_spikes import LossSpikes
+from tftrain.callbacks.traced_callback import TracedCallback
+from tftrain.distribute.keras_bridge import exact_resume
+from tftrain.distribute.local_sgd import is_local_sgd
+from tftrain.distribute.parameter_server import is_parameter_server
+from tftrain.errors import BadInput, BadTrainingStep, CallbackError, TooManyBadSteps, UnknownName
+from tftrain.keras_api import keras, tf
+
+ACTIONS = ("skip", "roll_back", "stop")
+_LINES = 5  # of an epoch; the others are counted
+
+
+class NanGuard(TracedCallback):
+    """Keeps a step whose loss or gradient is not finite, or whose loss jumps, out of the model.
+
+    The step is judged within the compiled program, on all replicas alike, before anything is
+    updated. A bad one changes no variable: not weights, nor the optimizer's slots and counters,
+    nor statistics of BatchNormalization, sums of metrics and states of random layers. The model
+    is, bit by bit, what it would be had the batch not been in the data. The data go on;
+    `optimizer.iterations`, which counts updates and drives schedules, gradient accumulation and
+    the numbers of checkpoints, does not, as under Keras's own loss scaling.
+
+    - `skip`: that is all.
+    - `roll_back`: weights and optimizer also return to the newest checkpoint of the `Checkpoint`
+      among the callbacks, and the learning rate is multiplied by `rate_factor`: at the end of the
+      execution, one batch in Keras's loop, many in an engine that fuses steps.
+    - `stop`: training ends with an error, at the end of the execution.
+
+    Under float16 with loss scaling, a gradient that is not finite while the loss is, is a reason
+    to lower the scale, which Keras does; it is a bad step only once the scale is below 1.
+
+    Args:
+        action: `skip`, `roll_back` or `stop`.
+        spike: A loss above so many times the median of the last 32 is bad too; None for no bound.
+            See callbacks/loss_spikes.py.
+        at_most: Bad steps (with `roll_back`: returns) in the whole training; one more ends it.
+        rate_factor: Between 0 and 1; 1 keeps the rate.
+        path: A file for a line of JSON a bad step; None for none.
+
+    Attributes:
+        events: A `BadStep` each: step, epoch, batch, check, variable, value, bound, action.
+        bad_steps: Their number; those beyond 64 in one execution are counted only.
+
+    Raises:
+        BadInput: An argument is out of range.
+        UnknownName: There is no such action.
+        CallbackError: When training begins: there is no `Checkpoint` to roll back to, the
+            optimizer has a schedule and so no rate to lower, or replicas take steps of their own.
+        BadTrainingStep: In training: as said.
+        TooManyBadSteps: In training: more than `at_most`.
+
+    Example:
+        >>> NanGuard("roll_back", spike=5.0, at_most=3).action
+        'roll_back'
+    """
+
+    def __init__(
+        self,
+        action: str = "skip",
+        *,
+        spike: float | None = None,
+        at_most: int = 10,
+        rate_factor: float = 0.5,
+        path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        check_action(action)
+        if spike is not None and not 1 < spike < float("inf"):
+            raise BadInput(f"spike is {spike}; expected a factor above 1, or None")
+        if at_most < 0 or not 0 < rate_factor <= 1:
+            raise BadInput(
+                f"at_most is {at_most}, rate_factor {rate_factor}; expected 0 or more, and a "
+                "factor above 0 and up to 1"
+            )
+        self.action, self.spike = action, spike
+        self.at_most, self.rate_factor = at_most, rate_factor
+        self._path = None if path is None else Path(path)
+        self._step: GuardedStep | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Puts the guard into the step."""
+        self.events: list[BadStep] = []
+        self.bad_steps = self._returns = 0
+        self._epoch = self._said = self._unsaid = 0
+        super().on_train_begin(logs)
+
+    def put_in(self) -> None:
+        """Wraps the model's step and the optimizer's update.
+
+        Raises:
+            CallbackError: It could not do here what it is for.
+        """
+        self._check()
+        model = self.model
+        with model.distribute_strategy.scope():
+            if not model.optimizer.built:
+                model.optimizer.build(model.trainable_variables)
+            paths = [variable.path for variable in model.trainable_variables]
+            self._notes = BadStepNotes(model.distribute_strategy, self.optimizer._iterations, paths)
+            self._spikes = None if self.spike is None else LossSpikes(self.spike)
+        self._step = GuardedStep(model, self._judge, self._note)
+
+    def take_out(self) -> None:
+        """Unwraps them."""
+        if self._step is not None:
+            self._step.take_out()
+            self._step = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes the epoch."""
+        self._epoch, self._said, self._unsaid = epoch, 0, 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Acts on the bad steps of the execution."""
+        super().on_train_batch_end(batch, logs)
+        found, count = self._notes.look(self._epoch, batch, self.action)
+        if not count:
+            return
+        self.events += found
+        self.bad_steps += count
+        self._write()
+        if self.action == "stop":
+            raise BadTrainingStep(found[0])
+        self._tell(found, count)
+        if self.action == "roll_back":
+            self._roll_back(found[-1])
+        elif self.bad_steps > self.at_most:
+            raise TooManyBadSteps(found[-1], self.at_most, "bad steps")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Says how many there were that were not told."""
+        if self._unsaid:
+            self._say(f"{self._unsaid} more bad steps in epoch {epoch + 1}")
+
+    def checkpoint_state(self) -> dict[str, Any]:
+        """What a training that goes on must know."""
+        return {
+            "bad_steps": self.bad_steps,
+            "returns": self._returns,
+            "events": [event.as_json() for event in self.events],
+            "losses": None if self._spikes is None else self._spikes.state,
+        }
+
+    def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
+        """Takes it back; the file then holds what was known at the checkpoint."""
+        self.bad_steps, self._returns = state["bad_steps"], state["returns"]
+        self.events = [BadStep.of_json(fields) for fields in state["events"]]
+        if self._spikes is not None and state["losses"] is not None:
+            self._spikes.state = state["losses"]
+        if self._path is not None and self._path.exists():
+            self._write()
+
+    def _check(self) -> None:
+        strategy = self.model.distribute_strategy
+        if is_parameter_server(strategy) or is_local_sgd(strategy):
+            raise CallbackError(
+                "NanGuard judges a step of all workers together, but they take steps of their own "
+                f"under {type(strategy).__name__}: leave it out, or use the strategy 'multiworker'"
+            )
+        other = GuardedStep.of(self.model)
+        if other is not None:
+            if other.owner is not self and other.owner.params is self.params:
+                raise CallbackError("two NanGuard callbacks would judge every step twice: keep one")
+            other.take_out()  # of a `fit` that an error ended
+        if self.action == "roll_back":
+            self._checkpoint()
+            check_settable(self.model.optimizer, "NanGuard('roll_back')")
+
+    def _checkpoint(self) -> Any:
+        for callback in exact_resume.callbacks_of(self.model):
+            if isinstance(callback, Checkpoint):
+                return callback
+        raise CallbackError(
+            "NanGuard('roll_back') goes back to checkpoints, but there is no "
+            "tftrain.callbacks.Checkpoint among the callbacks: add one, or use 'skip'"
+        )
+
+    def _judge(self, step: StepInTrace) -> Any:
+        self._traced = True
+        self._notes.count()
+        if step.loss is None and self._spikes is not None:
+            raise CallbackError(
+                "NanGuard cannot see the loss of a train_step that does not call compute_loss: "
+                "call it there, or leave spike out"
+            )
+        good = tf.math.is_finite(self._sum(step))
+        if self._spikes is not None:
+            self._bound = self._spikes.bound()
+            good = tf.logical_and(good, step.loss <= self._bound)
+            self._spikes.take_in(step.loss, good)
+        return good
+
+    def _sum(self, step: StepInTrace) -> Any:
+        """A number that is finite if all that must be is."""
+        total = tf.reduce_sum(step.sums)
+        if isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer):
+            scale = tf.convert_to_tensor(self.model.optimizer.dynamic_scale.value)
+            total = tf.where(scale < 1, total, 0.0)
+        return total if step.loss is None else total + step.loss
+
+    def _note(self, step: StepInTrace) -> None:
+        self._notes.note(step, np.inf if self._spikes is None else self._bound)
+
+    def _roll_back(self, last: BadStep) -> None:
+        if self._returns == self.at_most:
+            raise TooManyBadSteps(last, self.at_most, "returns to a checkpoint")
+        self._returns += 1
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        step = self._checkpoint().roll_back()
+        # The checkpoint has the rate of its time, which earlier returns may have lowered since.
+        self.model.optimizer.learning_rate = rate * self.rate_factor
+        back = "no checkpoint yet to go back to" if step is None else f"back to step {step}"
+        self._say(f"{back}; the learning rate is now {rate * self.rate_factor:.6g}")
+
+    def _tell(self, found: Sequence[BadStep], count: int) -> None:
+        for event in found[: max(0, _LINES - self._said)]:
+            self._say(f"a bad step left out: {event}")
+            self._said += 1
+            count -= 1
+        self._unsaid += count
+
+    def _say(self, text: str) -> None:
+        if distribute.is_writer(self.model.distribute_strategy):
+            print(f"tftrain: {text}", file=sys.stderr)
+
+    def _write(self) -> None:
+        """The whole file, so that a training that goes on repeats no line and leaves none out."""
+        if self._path is None or not distribute.is_writer(self.model.distribute_strategy):
+            return
+        with replace_file(self._path) as temporary:
+            lines = [json.dumps(event.as_json(), allow_nan=False) for event in self.events]
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def check_action(name: str) -> None:
+    """Raises UnknownName if `NanGuard` knows no such action."""
+    if name not in ACTIONS:
+        raise UnknownName("action", name, ACTIONS)
