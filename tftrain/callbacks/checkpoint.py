@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from tftrain.callbacks import training_state
+from tftrain.callbacks import checkpoint_sharing, training_identity, training_state
+from tftrain.callbacks.checkpoint_files import CheckpointFiles, say
+from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
-from tftrain.checkpoints import BackgroundWriter, CheckpointFolder, Saved
-from tftrain.distribute import fingerprints, keras_bridge
-from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume
+from tftrain.checkpoints import CheckpointFolder, Saved
+from tftrain.distribute import keras_bridge
+from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume, fit_exit
 from tftrain.distribute.keras_bridge.backup_file import Backup
-from tftrain.errors import BadInput, CheckpointError
+from tftrain.distribute.local_sgd import is_local_sgd
+from tftrain.errors import BadInput, CallbackError
 from tftrain.keras_api import keras
 
 
@@ -29,26 +31,34 @@ class Checkpoint(keras.callbacks.Callback):
 
     The step waits until the variables are read, which copies nothing; writing goes on in the
     background. A checkpoint appears whole and is checked when it is read; a damaged one is told
-    of, and the one before it is used.
+    of, and the one before it is used. Under several workers the chief reads and writes for all.
+    What is promised, and what not, is in docs/reliability.md.
 
     Args:
-        directory: Folder for the checkpoints, made if missing.
-        every_steps: Batches between two; None for none within epochs.
-        every_secs: Seconds between two, if batches end that often; None for none.
+        directory: Folder for the checkpoints of one training, made if missing.
+        every_steps: Batches between two, counted in each epoch; None for none within epochs.
+        every_secs: Seconds between two, if executions of steps end that often; None for none.
         every_epochs: Epochs between two.
         keep: How many of the newest to keep.
         keep_best: Name of a metric in the logs: the epoch where it was best is kept too.
         mode: "min" or "max": what is best.
         blocking: Whether each is on disk before the training goes on.
         on_save_error: What a disk that is full or gone means: "raise", or "warn" to train on.
-        resume: Whether to go on from what the folder holds; else it must be empty.
+        resume: Whether to go on from what the folder holds; else it must be empty. "force": even
+            if model, optimizer, data or seed differ, as far as the weights fit.
         clock: Seconds from any fixed moment.
 
     Raises:
         BadInput: A number is out of range, or a choice unknown.
-        CheckpointError: When training begins: the folder holds another training's.
+        CheckpointError: When training begins: the folder holds another training's, or another
+            process writes into it.
         CheckpointDamaged: When training begins: none in the folder is whole.
+        CallbackError: When training begins: saving within epochs was asked for under local SGD,
+            where workers have metrics of their own until an epoch ends.
+        OSError: The folder cannot be made or written, with `on_save_error="raise"`.
     """
+
+    needs_every_batch = False
 
     def __init__(
         self,
@@ -62,47 +72,50 @@ class Checkpoint(keras.callbacks.Callback):
         mode: str = "min",
         blocking: bool = False,
         on_save_error: str = "raise",
-        resume: bool = True,
+        resume: bool | str = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         keras_bridge.install()
         _check(every_steps=every_steps, every_secs=every_secs, every_epochs=every_epochs, keep=keep)
-        if mode not in ("min", "max") or on_save_error not in ("raise", "warn"):
-            raise BadInput(
-                f"mode is {mode!r}, on_save_error {on_save_error!r}; expected 'min' or 'max', and "
-                "'raise' or 'warn'"
-            )
-        self._folder = CheckpointFolder(directory)
-        self._every_steps, self._every_secs, self._every_epochs = (
-            every_steps,
-            every_secs,
-            every_epochs,
-        )
-        self._keep, self._keep_best, self._mode = keep, keep_best, mode
-        self._blocking, self._on_save_error, self._resume = blocking, on_save_error, resume
+        _check_choice("mode", mode, ("min", "max"))
+        _check_choice("on_save_error", on_save_error, ("raise", "warn"))
+        self.needs_every_steps = every_steps
+        self._every_secs, self._every_epochs = every_secs, every_epochs
+        self._keep_best, self._mode = keep_best, mode
+        self.resume = resume
         self._clock = clock
-        self._writer = BackgroundWriter()
+        self._files = CheckpointFiles(
+            directory, keep=keep, blocking=blocking, raises=on_save_error == "raise"
+        )
 
     @property
-    def needs_every_batch(self) -> bool:
-        """Whether it acts between batches."""
-        return self._every_steps is not None or self._every_secs is not None
+    def resume(self) -> bool | str:
+        """Whether to go on from what the folder holds."""
+        return self._resume
+
+    @resume.setter
+    def resume(self, resume: bool | str) -> None:
+        _check_choice("resume", resume, (True, False, FORCE))
+        self._resume = resume
+
+    @property
+    def engine_before(self) -> str | None:
+        """The engine that the newest checkpoint was made with; None if there is none."""
+        saved = CheckpointFolder(self._files.folder.path).newest() if self.resume else None
+        return saved and saved.document["engine"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Takes up the newest checkpoint."""
-        self._at = Position(0, 0)
+        self._at, self._is_stopped = Position(0, 0), False
         self._history: dict[str, list[float]] = {}
         self._best: tuple[float, int] | None = None
         self._saved_at = self._clock()
+        self._require_common_state()
         _build_optimizer(self.model)
-        self._training = fingerprints.of_training(self.model)  # callbacks may change the rate
-        saved = self._folder.newest(_say) if chief_only_writes.is_writer(self.model) else None
-        if saved is not None:
+        self._identity = training_identity.of(self.model, self._others(), self.params["steps"])
+        if saved := self._newest():
             self._take_up(saved)
-        backup = exact_resume.go_on(self.model, self._backup(saved))
-        if backup is not None:
-            self._at = Position(backup.epoch, backup.next_batch)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch."""
@@ -113,77 +126,108 @@ class Checkpoint(keras.callbacks.Callback):
         """Saves if it is time."""
         done = self._at.batch
         self._at = Position(self._at.epoch, batch + 1)
-        every = self._every_steps
+        every, secs = self.needs_every_steps, self._every_secs
         due = every is not None and done // every != (batch + 1) // every
-        if due or (
-            self._every_secs is not None and self._clock() - self._saved_at >= self._every_secs
-        ):
+        if due or (secs is not None and self._clock() - self._saved_at >= secs):
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves if it is time."""
-        self._at = Position(epoch + 1, 0)
+        self._at, self._is_stopped = Position(epoch + 1, 0), self.model.stop_training
         for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(float(value))
-        best = self._is_best(logs or {})
-        if best or (epoch + 1) % self._every_epochs == 0:
-            self._save(best)
+        if self._is_best(logs or {}) or (epoch + 1) % self._every_epochs == 0 or self._is_stopped:
+            self._save()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Waits until all is written, and completes the History by the epochs before."""
-        self._guarded(self._writer.wait)
+        self._files.wait()
         history = self.model.history
         history.history = {name: list(values) for name, values in self._history.items()}
         history.epoch = list(range(self._at.epoch))
 
-    def _take_up(self, saved: Saved) -> None:
-        if not self._resume:
-            raise CheckpointError(
-                f"{self._folder.path} holds a checkpoint of step {saved.number}: give an empty "
-                "folder, or resume=True to go on"
-            )
-        training_state.require_same_training(self.model, self._training, saved)
-        missing = training_state.restore(self.model, self._others(), saved)
-        if missing:
-            _say(f"{saved.path} has no state of {', '.join(missing)}, or they are gone")
-        self._at = training_state.position(saved)
-        self._history = saved.document["history"]
-        self._best = saved.document["best"] and tuple(saved.document["best"])
-        _say(f"going on after step {saved.number}, in epoch {self._at.epoch + 1}")
+    def on_fit_exit(self) -> None:
+        """Waits until all is written, and gives the folder free."""
+        self._files.close()
 
-    def _backup(self, saved: Saved | None) -> Backup | None:
+    def save_now(self) -> None:
+        """Saves where the training stands, and returns when that is on disk.
+
+        Every worker must call it, after the same step.
+        """
+        self._save(blocking=True)
+
+    def roll_back(self) -> int | None:
+        """Brings weights and the optimizer's state back to the newest whole checkpoint.
+
+        The count of steps, the learning rate and random states go on, and so do the data and the
+        metrics of the epoch. Every worker must call it, after the same step.
+
+        Returns:
+            The step of the checkpoint; None if there is none yet, and nothing has changed.
+        """
+        saved = checkpoint_sharing.newest(self._files, self.model)
         if saved is None:
             return None
-        return Backup(self._at.epoch, self._at.batch, training_state.metrics(saved))
+        checkpoint_sharing.restore(self.model, saved, but=_going_on(self.model))
+        return saved.number
+
+    def _newest(self) -> Saved | None:
+        """What to go on from, checked by the chief."""
+
+        def check(saved: Saved) -> None:
+            differences = training_identity.check(self.model, self._identity, saved, self.resume)
+            if differences:
+                say(f"going on in spite of differences: {'; '.join(differences)}")
+            if training_identity.moves_batches(differences):
+                saved.document["batch"] = 0  # it counts other batches
+
+        if chief_only_writes.is_writer(self.model):
+            self._files.open()
+        return checkpoint_sharing.newest(self._files, self.model, check)
+
+    def _take_up(self, saved: Saved) -> None:
+        document = saved.document
+        self._at = training_state.position(saved)
+        self._history = document["history"]
+        self._best = document["best"] and tuple(document["best"])
+        epoch = self.params["epochs"] if document["stopped"] else self._at.epoch
+        missing = training_state.restore_callbacks(self._others(), saved)
+        checkpoint_sharing.restore(self.model, saved)
+        backup = Backup(epoch, self._at.batch, training_state.metrics(saved))
+        exact_resume.begin_at(self.model, backup)
+        if chief_only_writes.is_writer(self.model):
+            self._tell(saved, missing)
+
+    def _tell(self, saved: Saved, missing: list[str]) -> None:
+        if missing:
+            say(f"{saved.path} has no state of {', '.join(missing)}, or they are gone")
+        if change := training_identity.change_of_replicas(self.model, saved):
+            say(change)
+        where = (
+            "where it was stopped" if saved.document["stopped"] else f"epoch {self._at.epoch + 1}"
+        )
+        say(f"going on after step {saved.number}, in {where}")
 
     def _others(self) -> list[Any]:
-        return [each for each in exact_resume.callbacks_of(self.model) if each is not self]
+        return [each for each in fit_exit.callbacks_of(self.model) if each is not self]
 
-    def _save(self, best: bool = False) -> None:
+    def _save(self, blocking: bool = False) -> None:
         self._saved_at = self._clock()
         number = int(self.model.optimizer.iterations)
         tensors, document = training_state.capture(
-            self.model, self._others(), self._at, self._history, self._training
+            self.model, self._others(), self._at, self._history
         )
         if not chief_only_writes.is_writer(self.model):
             return  # reading the variables may have been a collective
-        document["best"] = self._best
-        self._guarded(lambda: self._writer.start(lambda: self._write(number, tensors, document)))
-        if self._blocking:
-            self._guarded(self._writer.wait)
-
-    def _write(self, number: int, tensors: dict[str, Any], document: dict[str, Any]) -> None:
-        self._folder.write(number, tensors, document)
-        best = {document["best"][1]} if document["best"] else set()
-        self._folder.drop_all_but({*self._folder.numbers()[-self._keep :], *best})
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except OSError as error:
-            if self._on_save_error == "raise":
-                raise
-            _say(f"a checkpoint is not saved, the training goes on: {error}")
+        document |= {
+            "identity": self._identity,
+            "best": self._best,
+            "stopped": self._is_stopped,
+            "engine": self.model.__dict__.get("_tftrain_engine"),
+        }
+        best = [self._best[1]] if self._best else []
+        self._files.save(number, tensors, document, best, blocking)
 
     def _is_best(self, logs: dict[str, Any]) -> bool:
         if self._keep_best is None:
@@ -199,6 +243,14 @@ class Checkpoint(keras.callbacks.Callback):
         if better:
             self._best = (value, int(self.model.optimizer.iterations))
         return better
+
+    def _require_common_state(self) -> None:
+        within_epochs = self.needs_every_steps or self._every_secs
+        if within_epochs and is_local_sgd(self.model.distribute_strategy):
+            raise CallbackError(
+                "Checkpoint(every_steps=..., every_secs=...) under local SGD: until an epoch ends, "
+                "each worker has metrics of its own; use every_epochs"
+            )
 
 
 def position_in(directory: str | os.PathLike[str]) -> Position:
@@ -217,6 +269,15 @@ def _build_optimizer(model: Any) -> None:
             model.optimizer.build(model.trainable_variables)
 
 
+def _going_on(model: Any) -> list[Any]:
+    """The variables that a training which is rolled back goes on with."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    weights = {id(variable) for variable in model.weights}
+    randomness = [variable for variable in model.variables if id(variable) not in weights]
+    counters = [model.optimizer.iterations, optimizer.iterations, optimizer._learning_rate]
+    return [*randomness, *counters]
+
+
 def _check(**numbers: float | None) -> None:
     wrong = {name: value for name, value in numbers.items() if value is not None and value <= 0}
     if wrong:
@@ -224,5 +285,6 @@ def _check(**numbers: float | None) -> None:
         raise BadInput(f"{told}; expected more than 0")
 
 
-def _say(text: str) -> None:
-    print(f"tftrain: {text}", file=sys.stderr)
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise BadInput(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tftrain.callbacks import callback_states
+from tftrain.callbacks import callback_states, replica_values
 from tftrain.checkpoints import Saved, nested
-from tftrain.distribute import fingerprints
-from tftrain.errors import CheckpointError
 from tftrain.keras_api import tf
 
 _GROUPS = ("model", "optimizer", "metrics")
+METRICS = "metrics/"  # what names of their variables begin with
 
 
 class Position(NamedTuple):
@@ -29,71 +28,62 @@ class Position(NamedTuple):
 
 
 def capture(
-    model: Any,
-    callbacks: Iterable[Any],
-    position: Position,
-    history: Mapping[str, list[float]],
-    training: Mapping[str, str],
+    model: Any, callbacks: Iterable[Any], position: Position, history: Mapping[str, list[float]]
 ) -> tuple[dict[str, tf.Tensor], dict[str, Any]]:
     """What a checkpoint holds: tensors by name, and the rest.
 
-    Variables are read without being copied; see `CheckpointFolder.write`.
+    Every worker must call it together: reading some variables is a collective. They are read
+    without being copied; see `CheckpointFolder.write`.
 
     Args:
         model: Compiled and built, with its optimizer.
         callbacks: Those of the `fit`.
         position: Where it stands.
         history: Losses and metrics of the epochs done.
-        training: What the training was at its beginning, as `fingerprints.of_training` tells it.
     """
-    tensors = {
-        name: tf.convert_to_tensor(variable.value) for name, variable in _variables(model).items()
-    }
+    strategy = model.distribute_strategy
+    _wait_for_steps(model)
+    tensors = {name: replica_values.read(v, strategy) for name, v in variables(model).items()}
     arrays: dict[str, np.ndarray] = {}
     document = {
         "epoch": position.epoch,
         "batch": position.batch,
         "history": {name: list(map(float, values)) for name, values in history.items()},
         "callbacks": nested.take_out(callback_states.states(callbacks), "callbacks", arrays),
-        "training": dict(training),
+        "replicas": strategy.num_replicas_in_sync,
     }
     return {**tensors, **{name: tf.constant(array) for name, array in arrays.items()}}, document
 
 
-def require_same_training(model: Any, training: Mapping[str, str], saved: Saved) -> None:
-    """Checks that a checkpoint is this training's.
+def restore(model: Any, saved: Saved, but: Iterable[Any] = ()) -> None:
+    """Brings the variables of model and optimizer to what was saved.
+
+    Those of which nothing of this shape was saved stay as they are.
 
     Args:
         model: As `capture` saw it.
-        training: What this training is at its beginning.
         saved: The checkpoint.
-
-    Raises:
-        CheckpointError: Model, optimizer or loss are others; every difference is told.
+        but: Variables to leave.
     """
-    differences = list(fingerprints.differences(training, saved.document["training"]))
-    differences = differences or _shape_differences(model, saved)
-    if differences:
-        raise CheckpointError(
-            f"{saved.path} is the checkpoint of another training ({'; '.join(differences)}): give "
-            "an empty folder, or force it"
-        )
+    kept = {id(variable) for variable in but}
+    for name, variable in variables(model).items():
+        array = saved.tensors.get(name)
+        if array is None or name.startswith(METRICS) or id(variable) in kept:
+            continue
+        if replica_values.fits(variable, array):
+            replica_values.assign(variable, array, model.distribute_strategy)
 
 
-def restore(model: Any, callbacks: Iterable[Any], saved: Saved) -> list[str]:
-    """Brings variables and callbacks to the state that was saved.
+def restore_callbacks(callbacks: Iterable[Any], saved: Saved) -> list[str]:
+    """Brings callbacks to the state that was saved.
 
     Args:
-        model: As `capture` saw it.
         callbacks: Those of the `fit`, after their `on_train_begin`.
         saved: The checkpoint.
 
     Returns:
         Names of callbacks whose state is missing on one side.
     """
-    for name, variable in _variables(model).items():
-        if name in saved.tensors and not name.startswith("metrics/"):
-            variable.assign(saved.tensors[name])
     states = nested.put_back(saved.document["callbacks"], saved.tensors)
     return callback_states.restore(callbacks, states)
 
@@ -105,21 +95,26 @@ def position(saved: Saved) -> Position:
 
 def metrics(saved: Saved) -> tuple[np.ndarray, ...]:
     """The sums behind the metrics of the epoch that was cut, in the model's order."""
-    found = {int(n.split("/")[1]): a for n, a in saved.tensors.items() if n.startswith("metrics/")}
+    found = {int(n.split("/")[1]): a for n, a in saved.tensors.items() if n.startswith(METRICS)}
     return tuple(found[number] for number in sorted(found))
 
 
-def _shape_differences(model: Any, saved: Saved) -> list[str]:
-    here = {name: tuple(variable.shape) for name, variable in _variables(model).items()}
-    there = {name: array.shape for name, array in saved.tensors.items() if _is_variable(name)}
-    return [
-        f"{name}: {here.get(name)} here, {there.get(name)} there"
-        for name in sorted(here.keys() | there.keys())
-        if here.get(name) != there.get(name) and not name.startswith("metrics/")
-    ]
+def shape_differences(model: Any, saved: Saved) -> dict[str, list[str]]:
+    """What does not fit of a checkpoint's `model` and `optimizer` variables, by group."""
+    here = variables(model)
+    there = {name: array for name, array in saved.tensors.items() if name.split("/")[0] in _GROUPS}
+    return {
+        group: [
+            f"{name}: {_shape(here.get(name))} here, {_shape(there.get(name))} there"
+            for name in sorted(here.keys() | there.keys())
+            if name.startswith(f"{group}/") and not _fit(here.get(name), there.get(name))
+        ]
+        for group in _GROUPS[:2]
+    }
 
 
-def _variables(model: Any) -> dict[str, Any]:
+def variables(model: Any) -> dict[str, Any]:
+    """Every variable of a training, by a name that a restarted script gives it too."""
     # By number: automatic names count the models made before, which may differ without harm.
     groups = (model.variables, model.optimizer.variables, model.metrics_variables)
     return {
@@ -129,5 +124,16 @@ def _variables(model: Any) -> dict[str, Any]:
     }
 
 
-def _is_variable(name: str) -> bool:
-    return name.split("/")[0] in _GROUPS
+def _wait_for_steps(model: Any) -> None:
+    """Under parameter servers steps are under way, and their metrics not yet in the variables."""
+    wait = getattr(model.train_function, "finish", None)
+    if wait is not None:
+        wait()
+
+
+def _fit(variable: Any, array: np.ndarray | None) -> bool:
+    return variable is not None and array is not None and replica_values.fits(variable, array)
+
+
+def _shape(of: Any) -> str:
+    return "nothing" if of is None else str(tuple(of.shape))

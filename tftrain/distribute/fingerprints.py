@@ -22,7 +22,7 @@ def of(model: Any, element_spec: Any = None) -> dict[str, str]:
     Returns:
         Texts by topic, in the order in which a difference is worth reporting.
     """
-    return {**_versions(), **of_training(model), "data": _spec(element_spec)}
+    return {**_versions(), **of_training(model), "data": of_data(element_spec)}
 
 
 def of_training(model: Any) -> dict[str, str]:
@@ -32,6 +32,16 @@ def of_training(model: Any) -> dict[str, str]:
         model: A compiled Keras model.
     """
     return {**_layers(model), **_training(model)}
+
+
+def of_data(element_spec: Any) -> str:
+    """The dtypes and shapes of a batch.
+
+    Args:
+        element_spec: Their structure, or None.
+    """
+    leaves = keras.tree.flatten(element_spec)
+    return ", ".join(f"{_dtype(leaf)}{_shape(leaf)}" for leaf in leaves if leaf is not None)
 
 
 def differences(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
@@ -103,12 +113,18 @@ def _config(thing: Any) -> str:
         config = thing.get_config()
     except (NotImplementedError, AttributeError, TypeError):
         return "without a configuration"  # a subclass that defines none: its weights are compared
-    # Automatic names count the layers made before, which may differ without harm.
-    return _plain({key: value for key, value in config.items() if key not in ("name", "layers")})
+    return _plain({key: value for key, value in config.items() if key != "layers"})
 
 
 def _plain(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=_described)
+    return json.dumps(_unnamed(value), sort_keys=True, default=_described)
+
+
+def _unnamed(value: Any) -> Any:
+    # Automatic names count the objects made before, which may differ without harm.
+    if isinstance(value, dict):
+        return {key: _unnamed(part) for key, part in value.items() if key != "name"}
+    return [_unnamed(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _described(value: Any) -> str:
@@ -116,11 +132,6 @@ def _described(value: Any) -> str:
     get_config = getattr(value, "get_config", None)
     name = getattr(value, "__name__", type(value).__name__)
     return f"{name} {_config(value)}" if get_config and not isinstance(value, type) else name
-
-
-def _spec(element_spec: Any) -> str:
-    leaves = keras.tree.flatten(element_spec)
-    return ", ".join(f"{_dtype(leaf)}{_shape(leaf)}" for leaf in leaves)
 
 
 def _dtype(leaf: Any) -> str:

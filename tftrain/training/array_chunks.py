@@ -95,6 +95,12 @@ class ArrayPass:
         self._granted = min(wanted, batches - self._done)
         return self._granted
 
+    def skip(self, wanted: int) -> int:
+        """Passes over up to so many batches, and tells how many; 0 at the end."""
+        skipped = self.load(wanted)
+        self._done, self._granted = self._done + skipped, 0
+        return skipped
+
     def take(self) -> list[Run]:
         """The batches made ready."""
         begin, end = self._done, self._done + self._granted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,12 +21,28 @@ def needing_every_batch(callbacks: Any) -> list[str]:
     Args:
         callbacks: What `fit` accepts: None, a list, or a `CallbackList`.
     """
-    listed = getattr(callbacks, "callbacks", callbacks)
-    return sorted({type(each).__name__ for each in _flat(listed) if _needs_every_batch(each)})
+    return sorted({type(each).__name__ for each in listed(callbacks) if _needs_every_batch(each)})
 
 
-def _flat(callbacks: Any) -> Iterable[Any]:
-    return [each for each in keras.tree.flatten(callbacks) if each is not None]
+def steps_between_calls(callbacks: Any) -> int | None:
+    """After how many batches, counted from an epoch's first, callbacks must be called.
+
+    A callback that acts after every N-th batch says so by an attribute `needs_every_steps`.
+
+    Args:
+        callbacks: What `fit` accepts.
+
+    Returns:
+        A number that divides all of theirs; None if there are none.
+    """
+    asked = [getattr(each, "needs_every_steps", None) for each in listed(callbacks)]
+    return math.gcd(*(number for number in asked if number)) or None
+
+
+def listed(callbacks: Any) -> Iterable[Any]:
+    """The callbacks one by one, of whatever `fit` accepts."""
+    given = getattr(callbacks, "callbacks", callbacks)
+    return [each for each in keras.tree.flatten(given) if each is not None]
 
 
 def _needs_every_batch(callback: Any) -> bool:

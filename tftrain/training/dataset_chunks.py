@@ -73,6 +73,10 @@ class DatasetPass:
         self._granted = int(min(wanted, self._left)) if self._counted else wanted
         return self._granted if self._counted else _steps(self.peek())
 
+    def skip(self, wanted: int) -> int:
+        """Passes over up to so many batches, and tells how many; 0 at the end."""
+        return sum(1 for _ in itertools.islice(self, wanted))
+
     def peek(self) -> list[Run]:
         """The batches made ready, read now."""
         if not self._read:

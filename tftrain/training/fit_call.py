@@ -13,7 +13,7 @@ from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
 from tftrain.errors import EngineError
 from tftrain.keras_api import keras
 from tftrain.training import engine_choice, engine_memory, fit_arguments, obstacles
-from tftrain.training.batch_callbacks import needing_every_batch
+from tftrain.training.batch_callbacks import listed, needing_every_batch, steps_between_calls
 from tftrain.training.engine_choice import first_line
 from tftrain.training.engines import AUTO, FUSED, FUSED_XLA, KERAS, MULTI_STEP
 from tftrain.training.fit_data import FitData
@@ -34,6 +34,7 @@ class FitCall:
     def __init__(self, model: Any, arguments: dict[str, Any], seed: int | None) -> None:
         self._model, self._arguments = model, arguments
         self._acting = needing_every_batch(arguments["callbacks"])
+        self._every = steps_between_calls(arguments["callbacks"])
         self._seed = seed
         self._made: dict[str, FusedSteps] = {}
 
@@ -57,6 +58,7 @@ class FitCall:
             raise EngineError(
                 f"engine {engine!r} cannot run this: {found}; use engine='auto' or 'keras'"
             )
+        self._model.__dict__["_tftrain_engine"] = engine  # for checkpoints
         history = self._with_functions(engine)
         history.engine = engine
         return history
@@ -76,6 +78,9 @@ class FitCall:
         return obstacles.in_call(engine, self._model, self._train, self._acting)
 
     def _choose(self) -> tuple[str, str]:
+        before = self._engine_before()
+        if before and not self._obstacle(before):
+            return before, "as before the checkpoint"
         found = self._obstacle(FUSED)
         if not found:
             return self._measure()
@@ -83,13 +88,19 @@ class FitCall:
             return MULTI_STEP, found
         return KERAS, found
 
+    def _engine_before(self) -> str | None:
+        """The engine of the checkpoint that a callback will go on from."""
+        callbacks = listed(self._arguments["callbacks"])
+        told = (getattr(callback, "engine_before", None) for callback in callbacks)
+        return next((engine for engine in told if engine), None)
+
     def _measure(self) -> tuple[str, str]:
         data = self._fused(self._train)
         try:
             self._build()
             single = data.capacity == 1
             key = engine_memory.key(self._model, data.chunks.spec, single)
-            sample = functools.partial(data.chunks.sample, data.capacity)
+            sample = functools.partial(data.chunks.sample, data.first_chunk)
             names = (FUSED,) if self._obstacle(FUSED_XLA) else (FUSED, FUSED_XLA)
             choice = engine_choice.choose(self._program, sample, self._steps_left(), key, names)
         except Exception as error:  # the user's model fails in Keras too, which then says how
@@ -115,7 +126,8 @@ class FitCall:
         return self._made[engine]
 
     def _fused(self, of: FitData) -> FusedData:
-        return of.fused(self._model.steps_per_execution if self._acting else None)
+        most = self._model.steps_per_execution if self._acting else None
+        return of.fused(most, self._every if of is self._train else None)
 
     def _with_functions(self, engine: str) -> keras.callbacks.History:
         if engine == KERAS:
@@ -131,7 +143,7 @@ class FitCall:
         return self._fit(self._train.adapter, validation)
 
     def _by_multi_step(self) -> keras.callbacks.History:
-        train, steps = self._train.several_at_a_time()
+        train, steps = self._train.several_at_a_time(self._every)
         make = functools.partial(MultiSteps, self._model, steps=steps)
         validation = self._validation and self._validation.adapter
         _keep_functions(self._model, of=())
@@ -160,19 +172,22 @@ class FitCall:
 
     def _fit(self, train: Any, validation: Any) -> keras.callbacks.History:
         given = {n: v for n, v in self._arguments.items() if n not in _READ_BY_DATA}
-        numbers, callbacks = _EpochNumbers(self._train), given["callbacks"]
+        order, callbacks = _Order(self._train), given["callbacks"]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            given["callbacks"] = [numbers, *keras.tree.flatten(callbacks or [])]
+            given["callbacks"] = [order, *keras.tree.flatten(callbacks or [])]
             return self._model.fit(x=train, validation_data=validation, **given)
-        callbacks.callbacks.append(numbers)
+        callbacks.callbacks.append(order)
         try:
             return self._model.fit(x=train, validation_data=validation, **given)
         finally:
-            callbacks.callbacks.remove(numbers)
+            callbacks.callbacks.remove(order)
 
 
-class _EpochNumbers(keras.callbacks.Callback):
-    """Tells the data which epoch it is, also when `fit` goes on with a later one."""
+class _Order(keras.callbacks.Callback):
+    """Tells the data which epoch it is, also when `fit` goes on with a later one.
+
+    Checkpoints keep the seed that was drawn for their order, and what tells them from others.
+    """
 
     def __init__(self, data: FitData) -> None:
         super().__init__()
@@ -180,6 +195,15 @@ class _EpochNumbers(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._data.begin_epoch(epoch)
+
+    def checkpoint_identity(self) -> dict[str, str]:
+        return self._data.description()
+
+    def checkpoint_state(self) -> dict[str, int | None]:
+        return {"seed": self._data.order_seed}
+
+    def restore_checkpoint_state(self, state: dict[str, int | None]) -> None:
+        self._data.order_seed = state["seed"]
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras.src.trainers.data_adapters import array_data_adapter, get_data_adapter
 
+from tftrain.distribute import fingerprints
 from tftrain.keras_api import keras, tf
 from tftrain.training.array_chunks import ArrayChunks
 from tftrain.training.dataset_chunks import DatasetChunks
@@ -80,23 +81,51 @@ class FitData:
         if isinstance(self.adapter, SeededArrays):
             self.adapter.begin_epoch(epoch)
 
-    def several_at_a_time(self) -> Any:
-        """For `multi_step`: Keras's adapter, and how many steps to take at a time."""
+    def several_at_a_time(self, every: int | None = None) -> Any:
+        """For `multi_step`: Keras's adapter, and how many steps to take at a time.
+
+        Args:
+            every: Steps are to end after every so many of an epoch.
+        """
         steps = _SEVERAL
-        if self._steps:  # with steps_per_epoch only a divisor ends where the epoch does
-            steps = max(n for n in range(1, _SEVERAL + 1) if self._steps % n == 0)
+        if self._steps or every:  # with steps_per_epoch only a divisor ends where the epoch does
+            whole = math.gcd(self._steps or 0, every or 0)
+            steps = max(n for n in range(1, _SEVERAL + 1) if whole % n == 0)
         elif self.batches:
             steps = min(steps, self.batches)
         self.adapter.enumerate_steps = functools.partial(enumerate_several, steps)
         return self.adapter, steps
 
-    def fused(self, most: int | None) -> FusedData:
-        """For the fused engines: chunks of up to `most` batches, or of what memory is good for."""
+    def fused(self, most: int | None = None, every: int | None = None) -> FusedData:
+        """For the fused engines: chunks of up to `most` batches, or of what memory is good for.
+
+        Args:
+            most: As said.
+            every: A chunk is to end after every so many batches of an epoch.
+        """
         if most is None:
             most = self._capacity()
         elif self.batches:
             most = min(most, self.batches)
-        return FusedData(self.chunks, most)
+        return FusedData(self.chunks, most, every)
+
+    @property
+    def order_seed(self) -> int | None:
+        """The seed of the order of arrays; None if they are not shuffled, or not arrays."""
+        return self.adapter.seed if isinstance(self.adapter, SeededArrays) else None
+
+    @order_seed.setter
+    def order_seed(self, seed: int | None) -> None:
+        if seed is not None and isinstance(self.adapter, SeededArrays):
+            self.adapter.seed = seed
+
+    def description(self) -> dict[str, str]:
+        """What tells these data from others, by topic; of arrays some rows are looked at."""
+        if isinstance(self.adapter, SeededArrays):
+            return self.adapter.description()
+        dataset = getattr(self.adapter, "_dataset", None)
+        spec = getattr(dataset, "element_spec", None)
+        return {"data": fingerprints.of_data(spec) or type(self.adapter).__name__}
 
     def _capacity(self) -> int:
         specs = keras.tree.flatten(self.chunks.spec)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tftrain.distribute import keras_bridge
+from tftrain.errors import BadInput
 from tftrain.keras_api import keras
 from tftrain.training import engines, fit_arguments
+from tftrain.training.batch_callbacks import listed
 from tftrain.training.fit_call import FitCall
 
 
@@ -16,6 +18,7 @@ def fit(
     engine: str = engines.AUTO,
     seed: int | None = None,
     validation: Any = None,
+    resume: bool | str | None = None,
     **options: Any,
 ) -> keras.callbacks.History:
     """Trains a model as `model.fit` does: same arguments, callbacks, History and results.
@@ -36,6 +39,9 @@ def fit(
         seed: Of the order of arrays; None draws one from NumPy's global generator, which
             `keras.utils.set_random_seed` seeds.
         validation: `data.Examples` or what `validation_data` takes; another name for it.
+        resume: Whether the `callbacks.Checkpoint` among the callbacks goes on from what its
+            folder holds, as if the training had never stopped: True, False, or "force", see there.
+            None leaves that to the callback.
         **options: The other arguments of `model.fit`.
 
     Returns:
@@ -44,6 +50,7 @@ def fit(
     Raises:
         UnknownName: There is no such engine.
         EngineError: An engine was asked for that cannot run this.
+        BadInput: `resume` was given, but no callback keeps checkpoints.
 
     Example:
         >>> import numpy as np
@@ -54,6 +61,8 @@ def fit(
         'fused_epoch'
     """
     engines.check_name(engine)
+    if resume is not None:
+        _set_resume(options.get("callbacks"), resume)
     return _fit_of(model, args, options, seed, validation).run(engine)
 
 
@@ -85,3 +94,14 @@ def _fit_of(
     if validation is not None:
         options = {**options, "validation_data": validation}
     return FitCall(model, fit_arguments.by_name(args, options), seed)
+
+
+def _set_resume(callbacks: Any, resume: bool | str) -> None:
+    keeping = [each for each in listed(callbacks) if hasattr(each, "resume")]
+    if not keeping:
+        raise BadInput(
+            f"resume={resume!r}, but no callback keeps checkpoints: give "
+            "callbacks=[..., tftrain.callbacks.Checkpoint(FOLDER)]"
+        )
+    for callback in keeping:
+        callback.resume = resume

@@ -7,6 +7,7 @@ for every engine and, from the same seed, the same as `data.pipeline` gives.
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tftrain.distribute.keras_bridge.shared_randomness import EpochShuffles
 from tftrain.keras_api import keras, tf
 
 _LARGEST_SEED = 2**31 - 1
+_SAMPLED_ROWS = 64
 
 
 class SeededArrays(ArrayDataAdapter):
@@ -34,9 +36,32 @@ class SeededArrays(ArrayDataAdapter):
         self, arrays: tuple[Any, Any, Any], *, shuffle: bool, seed: int | None, **options: Any
     ) -> None:
         super().__init__(*arrays, shuffle=shuffle, **options)
-        self._seed = seed
+        self._seed, self._seed_is_given = seed, seed is not None
         self._shuffles: EpochShuffles | None = None
         self._epoch = 0
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the permutations; None if there are none, or none yet."""
+        return self._seed if self._shuffle else None
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self._seed = seed
+        if self._shuffles is not None:
+            self._shuffles.set_seed(seed)
+
+    def description(self) -> dict[str, str]:
+        """What tells these arrays, and how they are read, from others, by topic.
+
+        Of each array dtype, shape and a checksum of some of its rows, evenly apart.
+        """
+        order = f"shuffled by seed {self._seed}" if self._seed_is_given else "shuffled"
+        return {
+            "data": ", ".join(map(_described, keras.tree.flatten(self._inputs))),
+            "batch size": str(self.batch_size),
+            "order of the data": order if self._shuffle else "as given",
+        }
 
     def begin_epoch(self, epoch: int) -> None:
         """Says which epoch the next pass is."""
@@ -73,12 +98,21 @@ class SeededArrays(ArrayDataAdapter):
 
     def _seeded(self) -> EpochShuffles:
         if self._shuffles is None:
-            seed = self._seed
-            if seed is None:
-                seed = int(np.random.randint(_LARGEST_SEED))
-            self._shuffles = EpochShuffles(seed)
+            if self._seed is None:
+                self._seed = int(np.random.randint(_LARGEST_SEED))
+            self._shuffles = EpochShuffles(self._seed)
             self._shuffles.set_epoch(self._epoch)
         return self._shuffles
+
+
+def _described(array: Any) -> str:
+    if array is None:
+        return "none"
+    last, checksum = int(array.shape[0]) - 1, 0
+    for place in sorted({round(part * last / _SAMPLED_ROWS) for part in range(_SAMPLED_ROWS + 1)}):
+        checksum = zlib.crc32(np.asarray(array[place : place + 1]).tobytes(), checksum)
+    dtype = getattr(array.dtype, "name", array.dtype)
+    return f"{dtype}{list(array.shape)} of checksum {checksum:08x}"
 
 
 def _dense(array: Any) -> Any:

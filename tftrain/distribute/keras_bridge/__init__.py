@@ -38,6 +38,7 @@ def _repairs() -> list:
         coordinator_fit,
         epoch_iterator,
         exact_resume,
+        fit_exit,
         gradient_aggregation,
         jit_compile,
         loss_scale_optimizer,
@@ -63,6 +64,7 @@ def _repairs() -> list:
         coordinator_fit,
         chief_only_writes,
         exact_resume,
+        fit_exit,
         preflight_in_fit,
         model_scope,
         lost_peer,  # outermost: what a dead peer breaks can be any of the others

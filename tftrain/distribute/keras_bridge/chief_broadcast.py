@@ -13,6 +13,8 @@ import numpy as np
 from tftrain.distribute import worker_sums
 from tftrain.keras_api import tf
 
+_WORD = 8  # bytes
+
 
 def integers(strategy: Any, values: Sequence[int], length: int) -> list[int]:
     """The chief's `length` integers, in every worker."""
@@ -36,6 +38,17 @@ def arrays(
     if strategy.extended.should_checkpoint:
         mine = [np.asarray(value, np.float32) for value in values or mine]
     return [value.numpy() for value in worker_sums.of_chief(strategy, mine)]
+
+
+def payload(strategy: Any, data: bytes | None) -> bytes | None:
+    """The chief's bytes, in every worker; None if the chief has none."""
+    length = integers(strategy, [-1 if data is None else len(data)], length=1)[0]
+    if length < 0:
+        return None
+    words = np.zeros(-(-length // _WORD), np.int64)
+    if strategy.extended.should_checkpoint:
+        words = np.frombuffer(data.ljust(words.nbytes, b"\0"), np.int64)
+    return worker_sums.of_chief(strategy, [words])[0].numpy().tobytes()[:length]
 
 
 def variables(strategy: Any, targets: Sequence[Any]) -> None:

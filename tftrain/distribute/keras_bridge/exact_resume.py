@@ -28,7 +28,9 @@ from typing import Any
 from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge import backup_file, chief_broadcast, chief_only_writes
 from tftrain.distribute.keras_bridge.backup_file import Backup
+from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
 from tftrain.distribute.keras_bridge.wrapping import wrap
+from tftrain.errors import CheckpointError
 from tftrain.keras_api import keras
 
 _fitting: list[Any] = []  # models, the one whose `fit` was called last at the end
@@ -56,20 +58,13 @@ def install() -> None:
 def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
     _fitting.append(model)
     bound = inspect.signature(original).bind(model, *args, **kwargs).arguments
-    model.__dict__["_tftrain_callbacks"] = bound.get("callbacks")
     model.__dict__["_tftrain_data_begin"] = bound.get("initial_epoch", 0)
     try:
         return original(model, *args, **kwargs)
     finally:
         _fitting.pop()
         model._tftrain_resume = None
-        del model.__dict__["_tftrain_callbacks"], model.__dict__["_tftrain_data_begin"]
-
-
-def callbacks_of(model: Any) -> list[Any]:
-    """The callbacks that the running `fit` of a model was given."""
-    given = model.__dict__.get("_tftrain_callbacks")
-    return [each for each in keras.tree.flatten(getattr(given, "callbacks", given)) if each]
+        del model.__dict__["_tftrain_data_begin"]
 
 
 def go_on(model: Any, backup: Backup | None) -> Backup | None:
@@ -87,9 +82,14 @@ def go_on(model: Any, backup: Backup | None) -> Backup | None:
     if roles.is_multi_worker(model.distribute_strategy):
         backup = _share(backup, model, roles.between_workers(model.distribute_strategy))
     if backup is not None:
-        model._initial_epoch = backup.epoch
-        model._tftrain_resume = backup
+        begin_at(model, backup)
     return backup
+
+
+def begin_at(model: Any, backup: Backup) -> None:
+    """Makes the running `fit` begin where a backup says, in this process alone."""
+    model._initial_epoch = backup.epoch
+    model._tftrain_resume = backup
 
 
 def _restore(original: Callable[..., Any], callback: Any, logs: Any = None) -> None:
@@ -182,23 +182,36 @@ def _enumerate(original: Callable[..., Any], epoch_iterator: Any) -> Iterator[An
     if resume is None:
         yield from original(epoch_iterator)
         return
-    yield from _skip(original(epoch_iterator), epoch_iterator, resume)
-
-
-def _skip(steps: Iterator[Any], epoch_iterator: Any, resume: Backup) -> Iterator[Any]:
     model = _fitting[-1]
     model._tftrain_resume = None
     # With steps_per_epoch one pass over the data goes on from epoch to epoch.
     epochs_before = resume.epoch - model.__dict__["_tftrain_data_begin"]
-    before = epochs_before * (epoch_iterator.steps_per_epoch or 0)
+    passed = epochs_before * (epoch_iterator.steps_per_epoch or 0)
+    if isinstance(epoch_iterator._distributed_dataset, GlobalBatches) and not passed:
+        epoch_iterator._distributed_dataset.count_passes(epochs_before)
+    if hasattr(epoch_iterator.data_adapter, "begin_at"):
+        epoch_iterator.data_adapter.begin_at(resume.next_batch, passed)
+        _restore_metrics(model, resume, None)
+        yield from original(epoch_iterator)
+    else:
+        yield from _skip(original(epoch_iterator), passed, resume, model)
+
+
+def _skip(steps: Iterator[Any], passed: int, resume: Backup, model: Any) -> Iterator[Any]:
     batch = None
     for begin, end, iterator in steps:
-        while before:
-            batch, before = next(iterator, None), before - 1
+        while passed:
+            batch, passed = next(iterator, None), passed - 1
         if begin >= resume.next_batch:
             _restore_metrics(model, resume, batch)
             yield begin, end, iterator
             break
+        if end >= resume.next_batch:
+            raise CheckpointError(
+                f"the checkpoint stands before batch {resume.next_batch} of epoch "
+                f"{resume.epoch + 1}, but steps are now taken {end - begin + 1} at a time: go on "
+                "with the engine and the steps_per_execution that it was made with"
+            )
         for _ in range(end - begin + 1):
             batch = next(iterator, batch)
     else:

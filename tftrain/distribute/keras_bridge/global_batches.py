@@ -68,6 +68,11 @@ class GlobalBatches:
             self.endless = False
             self._batches = _distributed(dataset, strategy)
 
+    def count_passes(self, done: int) -> None:
+        """Says how many passes there were, in a process that ended, say: the next is in order."""
+        if self._shuffles is not None:
+            self._shuffles.set_epoch(done)
+
     def __iter__(self) -> BatchIterator:
         if self._shuffles is not None:
             self._shuffles.next_epoch()

@@ -67,6 +67,10 @@ class EpochShuffles:
         """Makes the next pass over the data that of an epoch."""
         self._seed.assign_add([0, epoch - self._seed.numpy()[1]])
 
+    def set_seed(self, seed: int) -> None:
+        """Makes the orders from the next pass on those of another seed."""
+        self._seed.assign([seed, self._seed.numpy()[1]])
+
     @contextlib.contextmanager
     def in_place_of_unseeded(self) -> Iterator[None]:
         """Within the block, `tf.random.shuffle` follows the seed of the epoch it runs in."""

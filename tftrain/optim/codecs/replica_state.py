@@ -24,7 +24,9 @@ class ReplicaState:
 
     def owed(self, name: str, shape: tuple[int, ...]) -> keras.Variable:
         """Zeros, float32, that come to differ between replicas and matter by their sum."""
-        return self._make(name, np.zeros(shape, np.float32), "sum")
+        variable = self._make(name, np.zeros(shape, np.float32), "sum")
+        variable.differs_between_replicas = True  # for callbacks/replica_values.py
+        return variable
 
     def agreed(self, name: str, value: np.ndarray) -> keras.Variable:
         """A variable that every replica gives the same values."""

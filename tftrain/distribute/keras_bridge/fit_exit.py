@@ -1,0 +1,51 @@
+"""Callbacks are told when `fit` is left, however it is left.
+
+Symptom: what a callback holds while `fit` runs (a lock, a thread, a signal handler) it holds on
+after an exception or Ctrl-C.
+Cause: Keras calls `on_train_end` only after a training that came to its end.
+Upstream: by design
+Versions: keras 3.0 to 3.15
+
+A callback that has a method `on_fit_exit()` gets the call, the last one first. Which callbacks a
+`fit` was given can be asked for while it runs, by `callbacks_of`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tftrain.distribute.keras_bridge.wrapping import wrap
+from tftrain.keras_api import keras
+
+
+def install() -> None:
+    """Makes `fit` tell its callbacks."""
+    wrap(keras.Model, "fit", _fit)
+
+
+def callbacks_of(model: Any) -> list[Any]:
+    """The callbacks that the running `fit` of a model was given."""
+    given = model.__dict__.get("_tftrain_callbacks")
+    return [each for each in keras.tree.flatten(getattr(given, "callbacks", given)) if each]
+
+
+def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
+    bound = inspect.signature(original).bind(model, *args, **kwargs).arguments
+    with _known(model, bound.get("callbacks")), contextlib.ExitStack() as exits:
+        for callback in callbacks_of(model):
+            if hasattr(callback, "on_fit_exit"):
+                exits.callback(callback.on_fit_exit)
+        return original(model, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def _known(model: Any, callbacks: Any) -> Iterator[None]:
+    outer = model.__dict__.get("_tftrain_callbacks")  # past Keras's tracking
+    model.__dict__["_tftrain_callbacks"] = callbacks
+    try:
+        yield
+    finally:
+        model.__dict__["_tftrain_callbacks"] = outer
