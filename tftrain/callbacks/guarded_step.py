@@ -96,13 +96,22 @@ class GuardedStep:
         if step.good is None:
             return logs
 
+        self._undo(step, kept, before)
+        return self._model.get_metrics_result() if self._logs_are_metrics() else logs
+
+    def _undo(self, step: StepInTrace, kept: list[Any], before: list[Any]) -> None:
+        """Puts back what a bad step has written, and notes it."""
+        if _is_for_xla():
+            _select(step.good, kept, before)
+            tf.cond(step.good, lambda: None, lambda: self._note(step))
+            return
+
         def undo() -> None:
             for variable, value in zip(kept, before, strict=True):
                 variable.assign(value)
             self._note(step)
 
         tf.cond(step.good, lambda: None, undo)
-        return self._model.get_metrics_result() if self._logs_are_metrics() else logs
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """The model's loss, which is noted."""
@@ -129,9 +138,19 @@ class GuardedStep:
         step.variables = [variable for variable, _ in present]
         step.sums = tf.stack([_sum(gradient) for _, gradient in present])
         step.good = self._judge(step)
-        tf.distribute.get_replica_context().merge_call(
-            self._apply_if, args=(step.good, grads, list(variables))
-        )
+        if _is_for_xla() and replica_context() is None:
+            self._apply_and_select(step.good, grads, list(variables))
+        else:
+            tf.distribute.get_replica_context().merge_call(
+                self._apply_if, args=(step.good, grads, list(variables))
+            )
+
+    def _apply_and_select(self, good: Any, grads: list[Any], variables: list[Any]) -> None:
+        """XLA makes the choice part of the update's own loops; a condition would cut them."""
+        written = [*variables, *self._optimizer.variables]
+        before = [tf.convert_to_tensor(variable.value) for variable in written]
+        self._apply(grads, variables)
+        _select(good, written, before)
 
     def _over_replicas(self, step: StepInTrace, grads: list[Any], variables: list[Any]) -> Any:
         """The gradients of the whole step; its loss is noted."""
@@ -171,7 +190,20 @@ class GuardedStep:
         return all(getattr(kind, name) is getattr(keras.Model, name) for name in names)
 
 
+def _is_for_xla() -> bool:
+    """Whether what is traced now will be compiled by XLA."""
+    from tensorflow.python.ops import control_flow_util
+
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def _select(good: Any, variables: Sequence[Any], before: Sequence[Any]) -> None:
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(tf.where(good, tf.convert_to_tensor(variable.value), value))
+
+
 def _sum(gradient: Any) -> Any:
+    """The sum of all entries, float32; not finite if one of them is not."""
     values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
     if values.dtype == tf.float16:
         values = tf.cast(values, tf.float32)  # it would overflow

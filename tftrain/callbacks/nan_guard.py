@@ -19,7 +19,7 @@ from tftrain.callbacks.guarded_step import GuardedStep, StepInTrace
 from tftrain.callbacks.learning_rate import check_settable
 from tftrain.callbacks.loss_spikes import LossSpikes
 from tftrain.callbacks.traced_callback import TracedCallback
-from tftrain.distribute.keras_bridge import exact_resume
+from tftrain.distribute.keras_bridge import fit_exit
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.parameter_server import is_parameter_server
 from tftrain.errors import BadInput, BadTrainingStep, CallbackError, TooManyBadSteps, UnknownName
@@ -186,7 +186,7 @@ class NanGuard(TracedCallback):
             check_settable(self.model.optimizer, "NanGuard('roll_back')")
 
     def _checkpoint(self) -> Any:
-        for callback in exact_resume.callbacks_of(self.model):
+        for callback in fit_exit.callbacks_of(self.model):
             if isinstance(callback, Checkpoint):
                 return callback
         raise CallbackError(
