@@ -1,4 +1,4 @@
-"""Keras callbacks: progress, metrics file, checkpoints; learning rate, gradients, weights.
+"""Keras callbacks: progress, metrics file, checkpoints; rate, gradients, weights, bad steps.
 
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """

@@ -22,11 +22,19 @@ from tftrain.callbacks.traced_callback import TracedCallback
 from tftrain.distribute.keras_bridge import fit_exit
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.parameter_server import is_parameter_server
-from tftrain.errors import BadInput, BadTrainingStep, CallbackError, TooManyBadSteps, UnknownName
+from tftrain.errors import (
+    BadInput,
+    BadTrainingStep,
+    CallbackError,
+    CheckpointError,
+    TooManyBadSteps,
+    UnknownName,
+)
 from tftrain.keras_api import keras, tf
 
 ACTIONS = ("skip", "roll_back", "stop")
 _LINES = 5  # of an epoch; the others are counted
+_LOOK = 10  # batches of Keras's own loop: a look after each took as long as the whole check
 
 
 class NanGuard(TracedCallback):
@@ -41,9 +49,11 @@ class NanGuard(TracedCallback):
 
     - `skip`: that is all.
     - `roll_back`: weights and optimizer also return to the newest checkpoint of the `Checkpoint`
-      among the callbacks, and the learning rate is multiplied by `rate_factor`: at the end of the
-      execution, one batch in Keras's loop, many in an engine that fuses steps.
-    - `stop`: training ends with an error, at the end of the execution.
+      among the callbacks, and the learning rate is multiplied by `rate_factor`.
+    - `stop`: training ends with an error.
+
+    The last two come up to ten batches later, or at the end of the execution of an engine that
+    takes many steps in one; meanwhile bad steps are left out and good ones are taken.
 
     Under float16 with loss scaling, a gradient that is not finite while the loss is, is a reason
     to lower the scale, which Keras does; it is a bad step only once the scale is below 1.
@@ -101,6 +111,7 @@ class NanGuard(TracedCallback):
         self.events: list[BadStep] = []
         self.bad_steps = self._returns = 0
         self._epoch = self._said = self._unsaid = 0
+        self._batch, self._open, self._can_return = -1, [], False
         super().on_train_begin(logs)
 
     def put_in(self) -> None:
@@ -126,33 +137,30 @@ class NanGuard(TracedCallback):
             self._step = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes the epoch."""
-        self._epoch, self._said, self._unsaid = epoch, 0, 0
+        """Notes the epoch; the first one's beginning is a state to roll back to."""
+        self._epoch, self._batch, self._said, self._unsaid = epoch, -1, 0, 0
+        if self.action == "roll_back" and not self._can_return:
+            checkpoint = self._checkpoint()
+            checkpoint.on_epoch_begin(epoch)  # it comes after this one, and notes where it stands
+            checkpoint.save_now()  # before the first of its own there would be no way back
+        self._can_return = True
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Acts on the bad steps of the execution."""
+        """Acts on the bad steps of the execution, or of the last few."""
         super().on_train_batch_end(batch, logs)
-        found, count = self._notes.look(self._epoch, batch, self.action)
-        if not count:
-            return
-        self.events += found
-        self.bad_steps += count
-        self._write()
-        if self.action == "stop":
-            raise BadTrainingStep(found[0])
-        self._tell(found, count)
-        if self.action == "roll_back":
-            self._roll_back(found[-1])
-        elif self.bad_steps > self.at_most:
-            raise TooManyBadSteps(found[-1], self.at_most, "bad steps")
+        several, self._batch = batch - self._batch > 1, batch
+        if several or self._open or (batch + 1) % _LOOK == 0:
+            self._act()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Says how many there were that were not told."""
+        """Acts on the last ones, and says how many there were that were not told."""
+        self._act()
         if self._unsaid:
             self._say(f"{self._unsaid} more bad steps in epoch {epoch + 1}")
 
     def checkpoint_state(self) -> dict[str, Any]:
         """What a training that goes on must know."""
+        self._look()
         return {
             "bad_steps": self.bad_steps,
             "returns": self._returns,
@@ -162,6 +170,7 @@ class NanGuard(TracedCallback):
 
     def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
         """Takes it back; the file then holds what was known at the checkpoint."""
+        self._can_return = True
         self.bad_steps, self._returns = state["bad_steps"], state["returns"]
         self.events = [BadStep.of_json(fields) for fields in state["events"]]
         if self._spikes is not None and state["losses"] is not None:
@@ -220,16 +229,42 @@ class NanGuard(TracedCallback):
     def _note(self, step: StepInTrace) -> None:
         self._notes.note(step, np.inf if self._spikes is None else self._bound)
 
+    def _look(self) -> None:
+        """Takes in what the step has noted."""
+        found, count = self._notes.look(self._epoch, self._batch, self.action)
+        if count:
+            self.events += found
+            self._open += found
+            self.bad_steps += count
+            self._write()
+            if self.action != "stop":  # the error tells it
+                self._tell(found, count)
+
+    def _act(self) -> None:
+        self._look()
+        found, self._open = self._open, []
+        if not found:
+            return
+        if self.action == "stop":
+            raise BadTrainingStep(found[0])
+        if self.action == "roll_back":
+            self._roll_back(found[-1])
+        elif self.bad_steps > self.at_most:
+            raise TooManyBadSteps(found[-1], self.at_most, "bad steps")
+
     def _roll_back(self, last: BadStep) -> None:
         if self._returns == self.at_most:
             raise TooManyBadSteps(last, self.at_most, "returns to a checkpoint")
         self._returns += 1
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         step = self._checkpoint().roll_back()
-        # The checkpoint has the rate of its time, which earlier returns may have lowered since.
+        if step is None:
+            raise CheckpointError(
+                "NanGuard('roll_back') finds no checkpoint any more: none could be written, or "
+                "its folder was emptied"
+            )
         self.model.optimizer.learning_rate = rate * self.rate_factor
-        back = "no checkpoint yet to go back to" if step is None else f"back to step {step}"
-        self._say(f"{back}; the learning rate is now {rate * self.rate_factor:.6g}")
+        self._say(f"back to step {step}; the learning rate is now {rate * self.rate_factor:.6g}")
 
     def _tell(self, found: Sequence[BadStep], count: int) -> None:
         for event in found[: max(0, _LINES - self._said)]:

@@ -160,8 +160,10 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
     from tftrain import callbacks
 
     config, examples = experiment.config, len(experiment.splits.train)
+    guard = config.nan_guard
     shown = [
         *([callbacks.GradientClipping(config.clip)] if config.clip else []),
+        *([callbacks.NanGuard(guard, path=folder.nan_guard)] if guard else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.GradientBytes(),
         callbacks.MetricsLog(folder.metrics),
