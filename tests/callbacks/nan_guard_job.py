@@ -25,7 +25,7 @@ def train(strategy, x, y):
         model = keras.Sequential([keras.Input((3,)), *stack])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer(), loss, metrics=["accuracy"])
-    guard = NanGuard()
+    guard = NanGuard(spike=100.0)
     given = {"batch_size": BATCH, "shuffle": False, "verbose": 0, "engine": "multi_step"}
     history = tftrain.fit(model, x, y, callbacks=[guard], **given)
     values = [

@@ -265,9 +265,11 @@ def test_loss_scaling_does_its_own_skipping():
         keras.config.set_dtype_policy("float32")
 
 
-def test_other_callbacks_see_the_good_steps():
-    clipping, statistics = GradientClipping("global_norm", 0.1), GradientStatistics()
-    history = fit(compiled(), BAD, NanGuard(), clipping, statistics).history
+@pytest.mark.parametrize("engine", ["keras", "fused_epoch_xla"])
+def test_other_callbacks_see_the_good_steps(engine):
+    clipping = GradientClipping("global_norm", 0.1)
+    statistics = GradientStatistics(stop=False)
+    history = fit(compiled(), BAD, NanGuard(), clipping, statistics, engine=engine).history
     assert np.isfinite(history["gradient_norm"]).all()
     assert max(history["gradient_norm_max"]) <= 0.1001
 

@@ -95,7 +95,6 @@ class GuardedStep:
             self._local.step = None
         if step.good is None:
             return logs
-
         self._undo(step, kept, before)
         return self._model.get_metrics_result() if self._logs_are_metrics() else logs
 
@@ -138,7 +137,8 @@ class GuardedStep:
         step.variables = [variable for variable, _ in present]
         step.sums = tf.stack([_sum(gradient) for _, gradient in present])
         step.good = self._judge(step)
-        if _is_for_xla() and replica_context() is None:
+        tapped = "_tftrain_taps" in self._inner.__dict__  # taps have variables of their own
+        if _is_for_xla() and replica_context() is None and not tapped:
             self._apply_and_select(step.good, grads, list(variables))
         else:
             tf.distribute.get_replica_context().merge_call(

@@ -19,6 +19,7 @@ from tftrain.callbacks.guarded_step import GuardedStep, StepInTrace
 from tftrain.callbacks.learning_rate import check_settable
 from tftrain.callbacks.loss_spikes import LossSpikes
 from tftrain.callbacks.traced_callback import TracedCallback
+from tftrain.distribute import keras_bridge
 from tftrain.distribute.keras_bridge import fit_exit
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.parameter_server import is_parameter_server
@@ -93,6 +94,7 @@ class NanGuard(TracedCallback):
         path: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__()
+        keras_bridge.install()  # for `on_fit_exit`
         check_action(action)
         if spike is not None and not 1 < spike < float("inf"):
             raise BadInput(f"spike is {spike}; expected a factor above 1, or None")
