@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tftrain import distribute
-from tftrain.atomic import replace_file
+from tftrain.callbacks.bad_step_log import BadStepLog
 from tftrain.callbacks.bad_steps import BadStep, BadStepNotes
 from tftrain.callbacks.checkpoint import Checkpoint
 from tftrain.callbacks.guarded_step import GuardedStep, StepInTrace
@@ -34,7 +30,6 @@ from tftrain.errors import (
 from tftrain.keras_api import keras, tf
 
 ACTIONS = ("skip", "roll_back", "stop")
-_LINES = 5  # of an epoch; the others are counted
 _LOOK = 10  # batches of Keras's own loop: a look after each took as long as the whole check
 
 
@@ -110,11 +105,20 @@ class NanGuard(TracedCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Puts the guard into the step."""
-        self.events: list[BadStep] = []
-        self.bad_steps = self._returns = 0
-        self._epoch = self._said = self._unsaid = 0
-        self._batch, self._open, self._can_return = -1, [], False
+        self._log = BadStepLog(self.model.distribute_strategy, self._path)
+        self._open: list[BadStep] = []  # not acted upon yet
+        self._epoch, self._batch, self._returns, self._can_return = 0, -1, 0, False
         super().on_train_begin(logs)
+
+    @property
+    def events(self) -> list[BadStep]:
+        """The bad steps of the training."""
+        return self._log.events
+
+    @property
+    def bad_steps(self) -> int:
+        """Their number."""
+        return self._log.bad_steps
 
     def put_in(self) -> None:
         """Wraps the model's step and the optimizer's update.
@@ -140,7 +144,8 @@ class NanGuard(TracedCallback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch; the first one's beginning is a state to roll back to."""
-        self._epoch, self._batch, self._said, self._unsaid = epoch, -1, 0, 0
+        self._epoch, self._batch = epoch, -1
+        self._log.begin_epoch()
         if self.action == "roll_back" and not self._can_return:
             checkpoint = self._checkpoint()
             checkpoint.on_epoch_begin(epoch)  # it comes after this one, and notes where it stands
@@ -157,28 +162,24 @@ class NanGuard(TracedCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Acts on the last ones, and says how many there were that were not told."""
         self._act()
-        if self._unsaid:
-            self._say(f"{self._unsaid} more bad steps in epoch {epoch + 1}")
+        self._log.end_epoch(epoch)
 
     def checkpoint_state(self) -> dict[str, Any]:
         """What a training that goes on must know."""
         self._look()
         return {
-            "bad_steps": self.bad_steps,
+            **self._log.state(),
             "returns": self._returns,
-            "events": [event.as_json() for event in self.events],
             "losses": None if self._spikes is None else self._spikes.state,
         }
 
     def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
         """Takes it back; the file then holds what was known at the checkpoint."""
         self._can_return = True
-        self.bad_steps, self._returns = state["bad_steps"], state["returns"]
-        self.events = [BadStep.of_json(fields) for fields in state["events"]]
+        self._log.restore(state)
+        self._returns = state["returns"]
         if self._spikes is not None and state["losses"] is not None:
             self._spikes.state = state["losses"]
-        if self._path is not None and self._path.exists():
-            self._write()
 
     def _check(self) -> None:
         strategy = self.model.distribute_strategy
@@ -235,12 +236,8 @@ class NanGuard(TracedCallback):
         """Takes in what the step has noted."""
         found, count = self._notes.look(self._epoch, self._batch, self.action)
         if count:
-            self.events += found
             self._open += found
-            self.bad_steps += count
-            self._write()
-            if self.action != "stop":  # the error tells it
-                self._tell(found, count)
+            self._log.add(found, count, aloud=self.action != "stop")  # the error tells it
 
     def _act(self) -> None:
         self._look()
@@ -266,26 +263,9 @@ class NanGuard(TracedCallback):
                 "its folder was emptied"
             )
         self.model.optimizer.learning_rate = rate * self.rate_factor
-        self._say(f"back to step {step}; the learning rate is now {rate * self.rate_factor:.6g}")
-
-    def _tell(self, found: Sequence[BadStep], count: int) -> None:
-        for event in found[: max(0, _LINES - self._said)]:
-            self._say(f"a bad step left out: {event}")
-            self._said += 1
-            count -= 1
-        self._unsaid += count
-
-    def _say(self, text: str) -> None:
-        if distribute.is_writer(self.model.distribute_strategy):
-            print(f"tftrain: {text}", file=sys.stderr)
-
-    def _write(self) -> None:
-        """The whole file, so that a training that goes on repeats no line and leaves none out."""
-        if self._path is None or not distribute.is_writer(self.model.distribute_strategy):
-            return
-        with replace_file(self._path) as temporary:
-            lines = [json.dumps(event.as_json(), allow_nan=False) for event in self.events]
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        self._log.say(
+            f"back to step {step}; the learning rate is now {rate * self.rate_factor:.6g}"
+        )
 
 
 def check_action(name: str) -> None:
