@@ -238,6 +238,37 @@ class ConversionFailed(TftrainError):
         super().__init__(message)
 
 
+class BadTrainingStep(TftrainError):
+    """A step of the training is bad, and nothing was updated by it.
+
+    Attributes:
+        step: The update that it would have been, from 1.
+        epoch: From 1.
+        batch: Which of the epoch, from 0.
+        variable: The first one whose gradient is not finite, or None.
+    """
+
+    def __init__(self, event: Any, remedy: str = "") -> None:
+        self.step, self.epoch, self.batch = event.step, event.epoch, event.batch
+        self.variable: str | None = event.variable
+        remedy = remedy or (
+            "look at that batch, lower the learning rate or clip the gradient; NanGuard('skip') "
+            "would go on without it"
+        )
+        super().__init__(f"{event}: {remedy}")
+
+
+class TooManyBadSteps(BadTrainingStep):
+    """A training goes on having bad steps; the last one is told."""
+
+    def __init__(self, event: Any, at_most: int, what: str) -> None:
+        super().__init__(
+            event,
+            f"that is one more than the {at_most} {what} allowed (at_most): look for NaN in the "
+            "data, lower the learning rate or clip the gradient",
+        )
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)

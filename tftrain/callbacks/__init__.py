@@ -1,4 +1,4 @@
-"""Keras callbacks: progress, metrics file, resources, checkpoints; rates, gradients, weights.
+"""Keras callbacks: progress, metrics, resources, checkpoints, bad steps; rates, gradients, weights.
 
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """
@@ -10,6 +10,7 @@ from tftrain.callbacks.gradient_statistics import GradientStatistics
 from tftrain.callbacks.learning_rate import LearningRateDecay
 from tftrain.callbacks.learning_rate_finder import LearningRateFinder
 from tftrain.callbacks.metrics_log import MetricsLog
+from tftrain.callbacks.nan_guard import NanGuard
 from tftrain.callbacks.progress import Progress
 from tftrain.callbacks.resources import ResourceMonitor
 from tftrain.callbacks.weight_averaging import WeightAveraging
@@ -23,6 +24,7 @@ __all__ = [
     "LearningRateDecay",
     "LearningRateFinder",
     "MetricsLog",
+    "NanGuard",
     "Progress",
     "ResourceMonitor",
     "WeightAveraging",

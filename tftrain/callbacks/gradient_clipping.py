@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tftrain.callbacks.gradient_taps import GradientCallback, state_variable
+from tftrain.callbacks.gradient_taps import GradientCallback
+from tftrain.callbacks.traced_callback import state_variable
 from tftrain.errors import CallbackError
 from tftrain.keras_api import tf
 from tftrain.optim.clipping import Clipping, global_norm

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.callbacks.gradient_taps import GradientCallback, state_variable
+from tftrain.callbacks.gradient_taps import GradientCallback
+from tftrain.callbacks.traced_callback import state_variable
 from tftrain.errors import NotFiniteGradient
 from tftrain.keras_api import keras, tf
 from tftrain.optim.clipping import squared_norm
@@ -89,10 +90,10 @@ class GradientStatistics(GradientCallback):
                 {f"gradient_norm/{p}": float(n) for p, n in zip(self._paths, norms, strict=True)}
             )
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def take_out(self) -> None:
         """Leaves optimizer and model as they were."""
         self.model.optimizer.__dict__.pop("check_finite", None)
-        super().on_train_end(logs)
+        super().take_out()
 
     def _note_wrong(self, wrong: Any) -> None:
         before = tf.convert_to_tensor(self._wrong_at)

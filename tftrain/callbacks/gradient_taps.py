@@ -10,9 +10,7 @@ import abc
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tftrain.distribute import aggregates_gradients
-from tftrain.errors import CallbackError
-from tftrain.keras_api import keras, tf
+from tftrain.callbacks.traced_callback import TracedCallback
 
 Tap = Callable[[list[Any], list[Any]], list[Any]]  # a method of a GradientCallback
 
@@ -65,50 +63,23 @@ class GradientTaps:
         return type(self._optimizer)._clip_gradients(self._optimizer, gradients)
 
 
-class GradientCallback(keras.callbacks.Callback, abc.ABC):
+class GradientCallback(TracedCallback):
     """A callback that taps the gradient; the base of those that clip and measure it."""
 
-    needs_every_batch = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._traced = False
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Taps the optimizer.
-
-        Raises:
-            CallbackError: The gradient cannot be had here.
-        """
-        self.optimizer = tapped_optimizer(self.model, type(self).__name__)
+    def put_in(self) -> None:
+        """Taps the optimizer."""
         taps = GradientTaps.of(self.optimizer)
         # Keras gives the callbacks of one fit the same parameters, one object.
         others = [each for each in taps.owners() if each.params is self.params and each != self]
         taps.keep_only(others)
         self.check(self.optimizer, others)
-        self._traced = False
         with self.model.distribute_strategy.scope():
             self.make_state(self.model.trainable_variables)
         taps.add(self._tap)
-        self.model.make_train_function(force=True)  # one from before would not see the tap
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Makes sure that the step has met the tap.
-
-        Raises:
-            CallbackError: It has not.
-        """
-        if not self._traced:
-            raise CallbackError(
-                f"{type(self).__name__} has no effect: the training step was traced before the "
-                "callback could act, or does not call optimizer.apply; add the callback before "
-                "the first step, to fit"
-            )
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Leaves optimizer and model as they were."""
+    def take_out(self) -> None:
+        """Takes the tap out."""
         GradientTaps.of(self.optimizer).remove(self._tap)
-        self.model.train_function = None
 
     def check(self, optimizer: Any, others: Sequence[GradientCallback]) -> None:
         """Raises CallbackError if the callback contradicts the optimizer or another callback."""
@@ -123,35 +94,3 @@ class GradientCallback(keras.callbacks.Callback, abc.ABC):
     def _tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:
         self._traced = True
         return self.tap(gradients, variables)
-
-
-def tapped_optimizer(model: Any, callback: str) -> Any:
-    """The optimizer whose gradient is the one of the whole step.
-
-    Raises:
-        CallbackError: There is none.
-    """
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if not isinstance(optimizer, keras.optimizers.Optimizer) or hasattr(optimizer, "optimizers"):
-        raise CallbackError(
-            f"{callback} needs one Keras optimizer, but the model has "
-            f"{type(optimizer).__name__}: clip in the optimizers it is made of"
-        )
-    strategy = model.distribute_strategy
-    if not aggregates_gradients(strategy):
-        raise CallbackError(
-            f"{callback} would see the gradient of each replica by itself under "
-            f"{type(strategy).__name__}: make the strategy by tftrain.distribute.strategy "
-            "(on TPUs the whole gradient cannot be had)"
-        )
-    return optimizer
-
-
-def state_variable(shape: Sequence[int], dtype: str = "float32") -> Any:
-    """Zeros to measure into from a step; every replica writes the same, and one copy is read."""
-    return tf.Variable(
-        tf.zeros(shape, dtype),
-        trainable=False,
-        synchronization=tf.VariableSynchronization.ON_READ,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )

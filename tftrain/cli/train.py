@@ -161,8 +161,10 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
 
     config, examples = experiment.config, len(experiment.splits.train)
     monitor = callbacks.ResourceMonitor(folder.path)
+    guard = config.nan_guard
     shown = [
         *([callbacks.GradientClipping(config.clip)] if config.clip else []),
+        *([callbacks.NanGuard(guard, path=folder.nan_guard)] if guard else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.GradientBytes(),
         monitor,

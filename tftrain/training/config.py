@@ -56,6 +56,7 @@ class TrainConfig:
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
     engine: str = _setting("auto", "|".join(engines.NAMES), str)
     gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)
+    nan_guard: str | None = _setting(None, f"{'|'.join(optimization.GUARDS)} bad steps", str)
     gradient_codec_warmup: int = _setting(0, "steps before the codec begins", int)
 
 

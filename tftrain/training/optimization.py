@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tftrain import models, optim
-from tftrain.errors import BadInput, refusals
+from tftrain.errors import BadInput, UnknownName, refusals
 from tftrain.keras_api import keras
 
 if TYPE_CHECKING:
     from tftrain.training.config import TrainConfig
+
+GUARDS = ("skip", "roll_back", "stop")  # what callbacks.NanGuard can do about bad steps
 
 
 def problems(config: TrainConfig) -> Iterator[str]:
@@ -31,6 +33,7 @@ def problems(config: TrainConfig) -> Iterator[str]:
         yield from refusals(optim.Clipping.parse, config.clip)
     yield from refusals(optim.check_codec, config.gradient_codec)
     yield from _codec_problems(config)
+    yield from _guard_problems(config)
     if config.model in models.names():
         yield from refusals(models.check_dropout, config.model, config.dropout)
 
@@ -94,7 +97,7 @@ def learning_rates(
 
 def _rate(config: TrainConfig, steps_per_epoch: int) -> Any:
     """A number where it stays the same, so that callbacks can set it."""
-    if config.schedule == "constant" and config.warmup is None:
+    if _is_constant(config):
         return config.learning_rate
     return optim.schedule(
         config.schedule,
@@ -103,6 +106,10 @@ def _rate(config: TrainConfig, steps_per_epoch: int) -> Any:
         epochs=config.epochs,
         warmup=config.warmup,
     )
+
+
+def _is_constant(config: TrainConfig) -> bool:
+    return config.schedule == "constant" and config.warmup is None
 
 
 def _check_warmup(config: TrainConfig) -> None:
@@ -134,4 +141,21 @@ def _codec_problems(config: TrainConfig) -> Iterator[str]:
         yield (
             f"gradient_codec={config.gradient_codec!r} with {setting}: replicas do not sum their "
             "gradients there; expected strategy 'mirrored' or 'multiworker'"
+        )
+
+
+def _guard_problems(config: TrainConfig) -> Iterator[str]:
+    if config.nan_guard is None:
+        return
+    if config.nan_guard not in GUARDS:
+        yield str(UnknownName("nan_guard", config.nan_guard, GUARDS))
+    if config.nan_guard == "roll_back" and not _is_constant(config):
+        yield (
+            "nan_guard='roll_back' lowers the learning rate, but schedule and warmup set it: "
+            "expected schedule='constant' and no warmup, or nan_guard='skip'"
+        )
+    if config.strategy == "ps" or config.sync_every is not None:
+        yield (
+            "nan_guard judges a step of all workers together, but they take steps of their own "
+            "with strategy='ps' and with sync_every: leave it out there"
         )

@@ -20,6 +20,7 @@ class RunFolder:
     Attributes:
         path: The folder.
         metrics: `metrics.jsonl`, a line an epoch.
+        nan_guard: `nan_guard.jsonl`, a line a bad step, if there are any.
         checkpoints: Folder of checkpoints.
         model: `model.keras`, the trained model.
         saved_model: Folder of numbered SavedModels.
@@ -31,6 +32,7 @@ class RunFolder:
         self.path = Path(path).expanduser()
         self.config = self.path / "config.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.nan_guard = self.path / "nan_guard.jsonl"
         self.result = self.path / "result.json"
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model.keras"
