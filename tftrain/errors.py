@@ -238,6 +238,23 @@ class ConversionFailed(TftrainError):
         super().__init__(message)
 
 
+class Preempted(TftrainError):
+    """A signal told the process to end soon; what was learned until then is saved.
+
+    Attributes:
+        signal: Name of the signal.
+        step: The last step that is saved.
+        exit_code: 128 and the signal's number, as of a process that the signal has ended.
+    """
+
+    def __init__(self, name: str, number: int, step: int, directory: str) -> None:
+        self.signal, self.step, self.exit_code = name, step, 128 + number
+        super().__init__(
+            f"stopped by {name}; {directory} holds everything up to step {step}: start the same "
+            "command again, and it goes on from there"
+        )
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)

@@ -1,4 +1,4 @@
-"""Keras callbacks: progress, metrics file, checkpoints; learning rate, gradients, weights.
+"""Keras callbacks: progress, metrics, checkpoints, preemption; learning rate, gradients, weights.
 
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """
@@ -10,6 +10,7 @@ from tftrain.callbacks.gradient_statistics import GradientStatistics
 from tftrain.callbacks.learning_rate import LearningRateDecay
 from tftrain.callbacks.learning_rate_finder import LearningRateFinder
 from tftrain.callbacks.metrics_log import MetricsLog
+from tftrain.callbacks.preemption import Preemption
 from tftrain.callbacks.progress import Progress
 from tftrain.callbacks.weight_averaging import WeightAveraging
 from tftrain.callbacks.weight_clipping import WeightClipping
@@ -22,6 +23,7 @@ __all__ = [
     "LearningRateDecay",
     "LearningRateFinder",
     "MetricsLog",
+    "Preemption",
     "Progress",
     "WeightAveraging",
     "WeightClipping",

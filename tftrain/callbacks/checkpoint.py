@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tftrain.callbacks import checkpoint_sharing, training_identity, training_state
@@ -12,7 +13,7 @@ from tftrain.callbacks.checkpoint_files import CheckpointFiles, say
 from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
 from tftrain.checkpoints import CheckpointFolder, Saved
-from tftrain.distribute import keras_bridge
+from tftrain.distribute import appointments, keras_bridge
 from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume, fit_exit
 from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.distribute.local_sgd import is_local_sgd
@@ -38,6 +39,7 @@ class Checkpoint(keras.callbacks.Callback):
         directory: Folder for the checkpoints of one training, made if missing.
         every_steps: Batches between two, counted in each epoch; None for none within epochs.
         every_secs: Seconds between two, if executions of steps end that often; None for none.
+            Of several workers the chief's clock counts, and all save after the same execution.
         every_epochs: Epochs between two.
         keep: How many of the newest to keep.
         keep_best: Name of a metric in the logs: the epoch where it was best is kept too.
@@ -54,7 +56,8 @@ class Checkpoint(keras.callbacks.Callback):
             process writes into it.
         CheckpointDamaged: When training begins: none in the folder is whole.
         CallbackError: When training begins: saving within epochs was asked for under local SGD,
-            where workers have metrics of their own until an epoch ends.
+            where workers have metrics of their own until an epoch ends; or `every_secs` in a job
+            of several workers that `tftrain.distribute.strategy` has not made.
         OSError: The folder cannot be made or written, with `on_save_error="raise"`.
     """
 
@@ -88,6 +91,17 @@ class Checkpoint(keras.callbacks.Callback):
         self._files = CheckpointFiles(
             directory, keep=keep, blocking=blocking, raises=on_save_error == "raise"
         )
+        self._appointments: appointments.Appointments | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the checkpoints."""
+        return self._files.folder.path
+
+    @property
+    def saved_step(self) -> int:
+        """The step of the newest checkpoint in the folder; 0 if there is none."""
+        return max(self._files.folder.numbers(), default=0)
 
     @property
     def resume(self) -> bool | str:
@@ -116,6 +130,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._identity = training_identity.of(self.model, self._others(), self.params["steps"])
         if saved := self._newest():
             self._take_up(saved)
+        if self._every_secs:
+            self._appointments = appointments.between(self.model.distribute_strategy)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch."""
@@ -126,9 +142,9 @@ class Checkpoint(keras.callbacks.Callback):
         """Saves if it is time."""
         done = self._at.batch
         self._at = Position(self._at.epoch, batch + 1)
-        every, secs = self.needs_every_steps, self._every_secs
-        due = every is not None and done // every != (batch + 1) // every
-        if due or (secs is not None and self._clock() - self._saved_at >= secs):
+        every = self.needs_every_steps
+        by_steps = every is not None and done // every != (batch + 1) // every
+        if self._is_time() or by_steps:
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -148,6 +164,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_fit_exit(self) -> None:
         """Waits until all is written, and gives the folder free."""
+        if self._appointments is not None:
+            self._appointments.close()
+            self._appointments = None
         self._files.close()
 
     def save_now(self) -> None:
@@ -171,6 +190,16 @@ class Checkpoint(keras.callbacks.Callback):
             return None
         checkpoint_sharing.restore(self.model, saved, but=_going_on(self.model))
         return saved.number
+
+    def _is_time(self) -> bool:
+        """Whether to save because of the seconds gone by: in all workers after the same step."""
+        late = self._every_secs and self._clock() - self._saved_at >= self._every_secs
+        if self._appointments is None:
+            return bool(late)
+        agreed = self._appointments.after_execution() is not None
+        if late and not agreed and chief_only_writes.is_writer(self.model):
+            self._appointments.make("save")
+        return agreed
 
     def _newest(self) -> Saved | None:
         """What to go on from, checked by the chief."""
@@ -250,6 +279,11 @@ class Checkpoint(keras.callbacks.Callback):
             raise CallbackError(
                 "Checkpoint(every_steps=..., every_secs=...) under local SGD: until an epoch ends, "
                 "each worker has metrics of its own; use every_epochs"
+            )
+        if self._every_secs and not appointments.can_agree(self.model.distribute_strategy):
+            raise CallbackError(
+                "Checkpoint(every_secs=...): these workers have no common clock; make the strategy "
+                "by tftrain.distribute.strategy, or use every_steps"
             )
 
 
