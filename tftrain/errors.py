@@ -243,15 +243,19 @@ class Preempted(TftrainError):
 
     Attributes:
         signal: Name of the signal.
-        step: The last step that is saved.
+        step: The newest step that is saved.
+        directory: Where.
         exit_code: 128 and the signal's number, as of a process that the signal has ended.
     """
 
-    def __init__(self, name: str, number: int, step: int, directory: str) -> None:
-        self.signal, self.step, self.exit_code = name, step, 128 + number
+    def __init__(
+        self, name: str, number: int, step: int, directory: str, how: str = "the same command"
+    ) -> None:
+        self.signal, self.step, self.directory = name, step, directory
+        self.exit_code = 128 + number
         super().__init__(
-            f"stopped by {name}; {directory} holds everything up to step {step}: start the same "
-            "command again, and it goes on from there"
+            f"preempted by {name}; {directory} holds everything up to step {step}; go on with: "
+            f"{how}"
         )
 
 

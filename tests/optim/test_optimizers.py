@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tftrain import optim
-from tftrain.callbacks import Checkpoint, restore
+from tftrain.callbacks import Checkpoint
 from tftrain.errors import BadInput, UnknownName
 from tftrain.keras_api import keras, tf
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from tftrain.callbacks.checkpoint import Checkpoint
 from tftrain.distribute import appointments, keras_bridge, roles, worker_sums
-from tftrain.distribute.keras_bridge import chief_broadcast, fit_exit
+from tftrain.distribute.keras_bridge import chief_broadcast, chief_only_writes, fit_exit
 from tftrain.distribute.parameter_server import is_parameter_server
+from tftrain.distribute.signals import HANDLED, PREEMPTING
 from tftrain.errors import BadInput, CallbackError, Preempted
 from tftrain.keras_api import keras
 
-SIGNALS = ("SIGTERM", "SIGUSR1")
 _SAME_SECONDS = 1.0  # launchers and schedulers may send a signal twice, one after the other
 
 
@@ -59,14 +59,14 @@ class Preemption(keras.callbacks.Callback):
 
     def __init__(
         self,
-        signals: Sequence[str] = SIGNALS,
+        signals: Sequence[str] = PREEMPTING,
         *,
         every_steps: int | None = None,
         secs: float = 2.0,
     ) -> None:
         super().__init__()
         keras_bridge.install()
-        self._numbers = [number_of(name) for name in signals]
+        self._numbers = [_number(name) for name in signals]
         self.needs_every_steps, self.needs_every_secs = every_steps, secs
         self._strategy: Any = None
         self._received: int | None = None
@@ -170,7 +170,9 @@ class Preemption(keras.callbacks.Callback):
                 variable.assign(value)
         self._checkpoint.save_now()
         name = signal.Signals(number).name
-        raise Preempted(name, number, self._saved_step(), str(self._checkpoint.directory))
+        writes = chief_only_writes.is_writer(self.model)
+        directory = str(self._checkpoint.directory) if writes else "the chief's folder"
+        raise Preempted(name, number, self._saved_step(), directory)
 
     def _saved_step(self) -> int:
         """The newest checkpoint's; other workers wait here for the chief to have written it."""
@@ -192,17 +194,7 @@ class Preemption(keras.callbacks.Callback):
         )
 
 
-def number_of(name: str) -> int:
-    """The number of a signal that a process can handle.
-
-    Raises:
-        BadInput: There is none of this name.
-
-    Example:
-        >>> number_of("SIGTERM")
-        15
-    """
-    known = {each.name: each for each in signal.Signals}
-    if name not in known or name in ("SIGKILL", "SIGSTOP"):
+def _number(name: str) -> int:
+    if name not in HANDLED:
         raise BadInput(f"{name!r} is no signal that can be handled; expected e.g. SIGTERM, SIGUSR1")
-    return int(known[name])
+    return HANDLED[name]
