@@ -10,14 +10,14 @@ from typing import Any
 
 from tftrain.callbacks import checkpoint_sharing, training_identity, training_state
 from tftrain.callbacks.checkpoint_files import CheckpointFiles, say
+from tftrain.callbacks.checkpoint_times import CheckpointTimes
 from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
 from tftrain.checkpoints import CheckpointFolder, Saved
-from tftrain.distribute import appointments, keras_bridge
+from tftrain.distribute import keras_bridge
 from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume, fit_exit
 from tftrain.distribute.keras_bridge.backup_file import Backup
-from tftrain.distribute.local_sgd import is_local_sgd
-from tftrain.errors import BadInput, CallbackError
+from tftrain.errors import BadInput
 from tftrain.keras_api import keras
 
 
@@ -84,14 +84,13 @@ class Checkpoint(keras.callbacks.Callback):
         _check_choice("mode", mode, ("min", "max"))
         _check_choice("on_save_error", on_save_error, ("raise", "warn"))
         self.needs_every_steps = every_steps
-        self._every_secs, self._every_epochs = every_secs, every_epochs
+        self._every_epochs = every_epochs
         self._keep_best, self._mode = keep_best, mode
         self.resume = resume
-        self._clock = clock
         self._files = CheckpointFiles(
             directory, keep=keep, blocking=blocking, raises=on_save_error == "raise"
         )
-        self._appointments: appointments.Appointments | None = None
+        self._times = CheckpointTimes(every_steps, every_secs, clock)
 
     @property
     def directory(self) -> Path:
@@ -124,14 +123,11 @@ class Checkpoint(keras.callbacks.Callback):
         self._at, self._is_stopped = Position(0, 0), False
         self._history: dict[str, list[float]] = {}
         self._best: tuple[float, int] | None = None
-        self._saved_at = self._clock()
-        self._require_common_state()
+        self._times.begin(self.model)
         _build_optimizer(self.model)
         self._identity = training_identity.of(self.model, self._others(), self.params["steps"])
         if saved := self._newest():
             self._take_up(saved)
-        if self._every_secs:
-            self._appointments = appointments.between(self.model.distribute_strategy)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes the epoch."""
@@ -142,9 +138,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Saves if it is time."""
         done = self._at.batch
         self._at = Position(self._at.epoch, batch + 1)
-        every = self.needs_every_steps
-        by_steps = every is not None and done // every != (batch + 1) // every
-        if self._is_time() or by_steps:
+        if self._times.is_due(done, batch + 1):
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -164,9 +158,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_fit_exit(self) -> None:
         """Waits until all is written, and gives the folder free."""
-        if self._appointments is not None:
-            self._appointments.close()
-            self._appointments = None
+        self._times.end()
         self._files.close()
 
     def save_now(self) -> None:
@@ -190,16 +182,6 @@ class Checkpoint(keras.callbacks.Callback):
             return None
         checkpoint_sharing.restore(self.model, saved, but=_going_on(self.model))
         return saved.number
-
-    def _is_time(self) -> bool:
-        """Whether to save because of the seconds gone by: in all workers after the same step."""
-        late = self._every_secs and self._clock() - self._saved_at >= self._every_secs
-        if self._appointments is None:
-            return bool(late)
-        agreed = self._appointments.after_execution() is not None
-        if late and not agreed and chief_only_writes.is_writer(self.model):
-            self._appointments.make("save")
-        return agreed
 
     def _newest(self) -> Saved | None:
         """What to go on from, checked by the chief."""
@@ -242,7 +224,7 @@ class Checkpoint(keras.callbacks.Callback):
         return [each for each in fit_exit.callbacks_of(self.model) if each is not self]
 
     def _save(self, blocking: bool = False) -> None:
-        self._saved_at = self._clock()
+        self._times.restart()
         number = int(self.model.optimizer.iterations)
         tensors, document = training_state.capture(
             self.model, self._others(), self._at, self._history
@@ -272,19 +254,6 @@ class Checkpoint(keras.callbacks.Callback):
         if better:
             self._best = (value, int(self.model.optimizer.iterations))
         return better
-
-    def _require_common_state(self) -> None:
-        within_epochs = self.needs_every_steps or self._every_secs
-        if within_epochs and is_local_sgd(self.model.distribute_strategy):
-            raise CallbackError(
-                "Checkpoint(every_steps=..., every_secs=...) under local SGD: until an epoch ends, "
-                "each worker has metrics of its own; use every_epochs"
-            )
-        if self._every_secs and not appointments.can_agree(self.model.distribute_strategy):
-            raise CallbackError(
-                "Checkpoint(every_secs=...): these workers have no common clock; make the strategy "
-                "by tftrain.distribute.strategy, or use every_steps"
-            )
 
 
 def position_in(directory: str | os.PathLike[str]) -> Position:

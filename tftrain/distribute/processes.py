@@ -48,7 +48,7 @@ class Group:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> Group:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             with contextlib.suppress(ValueError):  # not in the main thread
                 self._handlers[number] = signal.signal(number, self._note_signal)
         return self
@@ -101,6 +101,12 @@ class Group:
                 if task.process.returncode:
                     return task.name, _status(task.process.returncode)
         return "", 0 if self._signal is None else 128 + self._signal
+
+    def wait_for_all(self) -> None:
+        """Passes lines on until all processes have ended by themselves, or the grace is over."""
+        deadline = time.monotonic() + self._grace_seconds
+        while self._signal is None and self._alive() and time.monotonic() < deadline:
+            self._pass_lines(_POLL_SECONDS)
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
