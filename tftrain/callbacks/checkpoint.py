@@ -225,7 +225,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self, blocking: bool = False) -> None:
         self._times.restart()
-        number = int(self.model.optimizer.iterations)
+        number = int(self.model.optimizer.iterations.numpy())
         tensors, document = training_state.capture(
             self.model, self._others(), self._at, self._history
         )
@@ -252,7 +252,7 @@ class Checkpoint(keras.callbacks.Callback):
             value < self._best[0] if self._mode == "min" else value > self._best[0]
         )
         if better:
-            self._best = (value, int(self.model.optimizer.iterations))
+            self._best = (value, int(self.model.optimizer.iterations.numpy()))
         return better
 
 
