@@ -159,7 +159,7 @@ class Preemption(keras.callbacks.Callback):
         if roles.is_multi_worker(self._strategy):
             counts = np.arange(signal.NSIG) == received
             workers = roles.between_workers(self._strategy)
-            (of_all,) = worker_sums.over_workers(workers, [counts.astype(np.int32)])
+            (of_all,) = worker_sums.over_workers(workers, [counts.astype(np.int64)])
             received = int(np.flatnonzero(of_all)[-1])
         if received:
             self._stop(received)

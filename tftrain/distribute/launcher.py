@@ -131,7 +131,9 @@ def _run(
             raise LaunchError(f"cannot start {command[0]!r}: {error.strerror}") from error
     name, status = group.wait()
     failure = _Failure(name, status) if status else None
-    if failure and failure.name and failure.is_preemption:
+    if failure and not failure.name:
+        _tell(f"signal {status - 128}: the tasks have {group.grace_seconds:g} s to save and end")
+    elif failure and failure.is_preemption:
         group.wait_for_all()  # they stop together, and the chief may be saving
     return failure
 

@@ -35,13 +35,13 @@ class Group:
     Args:
         output: Where the prefixed lines go.
         colour: Whether prefixes are coloured.
-        grace_seconds: Time from SIGTERM to SIGKILL.
+        grace_seconds: Time from SIGTERM to SIGKILL; an attribute too.
     """
 
     def __init__(self, output: TextIO, colour: bool, grace_seconds: float) -> None:
         self._output = output
         self._colour = colour
-        self._grace_seconds = grace_seconds
+        self.grace_seconds = grace_seconds
         self._tasks: list[_Task] = []
         self._selector = selectors.DefaultSelector()
         self._signal: int | None = None
@@ -104,7 +104,7 @@ class Group:
 
     def wait_for_all(self) -> None:
         """Passes lines on until all processes have ended by themselves, or the grace is over."""
-        deadline = time.monotonic() + self._grace_seconds
+        deadline = time.monotonic() + self.grace_seconds
         while self._signal is None and self._alive() and time.monotonic() < deadline:
             self._pass_lines(_POLL_SECONDS)
 
@@ -120,7 +120,7 @@ class Group:
 
     def _end_all(self) -> None:
         self._signal_groups(signal.SIGTERM)
-        deadline = time.monotonic() + self._grace_seconds
+        deadline = time.monotonic() + self.grace_seconds
         while self._alive() and time.monotonic() < deadline:
             self._pass_lines(_POLL_SECONDS)
         self._signal_groups(signal.SIGKILL)

@@ -28,6 +28,7 @@ with strategy.scope():
     model.compile(keras.optimizers.Adam(0.01), "mse")
 x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
 moments = random.Random(index)
+signal.signal(signal.SIGTERM, lambda number, frame: None)
 
 
 def signal_soon(begun):
@@ -37,7 +38,7 @@ def signal_soon(begun):
 
 
 class Begun(keras.callbacks.Callback):
-    """Says that the handler is there."""
+    """Says that a step was taken."""
 
     needs_every_batch = False
 
@@ -45,14 +46,15 @@ class Begun(keras.callbacks.Callback):
         super().__init__()
         self._event = event
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_train_batch_end(self, batch, logs=None):
         self._event.set()
 
 
 def stopped(number):
-    begun = threading.Event()
+    begun, signalling = threading.Event(), threading.Thread()
     if index == 1 or number % 3 == 2:
-        threading.Thread(target=signal_soon, args=(begun,), daemon=True).start()
+        signalling = threading.Thread(target=signal_soon, args=(begun,))
+    signalling.start()
     saving = Checkpoint(folder / "checkpoints", every_secs=0.2)
     try:
         tftrain.fit(
@@ -61,6 +63,7 @@ def stopped(number):
             callbacks=[Begun(begun), saving, Preemption()],
         )  # fmt: skip
     except Preempted as error:
+        signalling.join()  # it may come too late
         return error.step, error.signal, [weight.tolist() for weight in model.get_weights()]
 
 
