@@ -269,6 +269,27 @@ class TooManyBadSteps(BadTrainingStep):
         )
 
 
+class Preempted(TftrainError):
+    """A signal told the process to end soon; what was learned until then is saved.
+
+    Attributes:
+        signal: Name of the signal.
+        step: The newest step that is saved.
+        directory: Where.
+        exit_code: 128 and the signal's number, as of a process that the signal has ended.
+    """
+
+    def __init__(
+        self, name: str, number: int, step: int, directory: str, how: str = "the same command"
+    ) -> None:
+        self.signal, self.step, self.directory = name, step, directory
+        self.exit_code = 128 + number
+        super().__init__(
+            f"preempted by {name}; {directory} holds everything up to step {step}; go on with: "
+            f"{how}"
+        )
+
+
 def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)

@@ -76,14 +76,30 @@ def test_only_the_chief_writes(two_workers):
     assert files(out.parent) == ["run"]
 
 
-def test_a_killed_job_that_is_started_again_goes_on_with_its_run(tmp_path, alone):
-    out = tmp_path / "run"
-    flags = [out, *SETTINGS[1:], "--epochs=3"]
-    job = launch_job("killed_training.py", *flags, limit=LIMIT, grace=20, max_restarts=1)
+@pytest.fixture(scope="module")
+def ended_twice(tmp_path_factory):
+    """A job of which worker 1 is first told to stop, and then killed in the next start."""
+    out = tmp_path_factory.mktemp("ended") / "run"
+    flags = [out, "worker 1:SIGTERM,SIGKILL", *SETTINGS[1:], "--epochs=3"]
+    flags += ["--checkpoint_every_steps=3"]
+    job = launch_job("killed_training.py", *flags, limit=LIMIT, grace=20, max_restarts=2)
     assert job.status == 0, job.output
+    return out, job
+
+
+def test_a_job_that_is_started_again_goes_on_with_its_run(ended_twice, alone):
+    out, job = ended_twice
     assert "worker 1 failed with exit status 137" in job.output
-    assert re.search(r"restart 1: going on with .*run after [12] epochs", job.output)
+    assert re.search(r"restart 2: going on with .*run after [012] epochs", job.output)
     assert_same(out, alone)
+
+
+def test_workers_that_are_preempted_stop_together(ended_twice):
+    _, job = ended_twice
+    assert re.search(r"worker [01] was preempted with exit status 143", job.output)
+    told = set(re.findall(r"preempted by SIGTERM; .* up to step (\d+);", job.output))
+    assert len(told) == 1
+    assert job.output.count("preempted by SIGTERM") == 2
 
 
 def test_a_run_of_another_job_is_not_gone_on_with(alone):
@@ -134,6 +150,18 @@ def test_other_algorithms_learn_as_well(tmp_path, alone, servers, flags):
     assert len(history(out)["loss"]) == 3
     assert result(out)["test_accuracy"] > result(alone)["test_accuracy"] - 0.1
     assert "WARNING" not in job.output
+
+
+def test_a_job_with_servers_that_is_stopped_loses_no_update(tmp_path):
+    out = tmp_path / "run"
+    flags = [out, "chief 0:SIGTERM", *SETTINGS[1:], "--epochs=3", "--checkpoint_every_steps=3"]
+    job = launch_job(
+        "killed_training.py", *flags, workers=1, ps=1, limit=LIMIT, max_restarts=1
+    )  # fmt: skip
+    assert job.status == 0, job.output
+    assert "chief 0 was preempted with exit status 143" in job.output
+    assert len(history(out)["loss"]) == 3
+    assert (out / "checkpoints" / f"step-{3 * 13:09d}").is_dir()
 
 
 def test_compressed_training_counts_its_bytes(tmp_path):

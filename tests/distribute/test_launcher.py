@@ -145,6 +145,25 @@ def test_restart_runs_the_whole_job_again(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
 
 
+def test_a_preempted_task_is_started_again_and_said_to_be(capfd):
+    script = "import os, sys; sys.exit(0 if os.environ['TFTRAIN_RESTART'] == '1' else 143)"
+    assert run(script, workers=1, max_restarts=1)[0] == 0
+    assert "worker 0 was preempted with exit status 143" in capfd.readouterr().err
+
+
+def test_tasks_may_save_when_one_was_preempted(tmp_path):
+    script = f"""
+        import json, os, signal, sys, time
+        if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == 1:
+            sys.exit(138)
+        time.sleep(0.5)
+        open({str(tmp_path)!r} + "/saved", "w").close()
+        sys.exit(138)
+        """
+    assert run(script)[0] == 138
+    assert (tmp_path / "saved").exists()
+
+
 def test_restarts_are_used_up(capfd):
     assert run("raise SystemExit(9)", workers=1, max_restarts=2)[0] == 9
     assert capfd.readouterr().err.count("starting the job again") == 2
@@ -155,7 +174,13 @@ def test_success_is_not_restarted(capfd):
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "expected"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        (signal.SIGUSR1, 138),
+        (signal.SIGHUP, 129),
+    ],
 )
 def test_an_interrupted_launcher_leaves_no_process(tmp_path, number, expected):
     script = (

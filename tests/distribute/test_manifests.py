@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from tftrain.distribute import clusters, manifests
+from tftrain.distribute import clusters, manifests, restarts
 from tftrain.distribute.manifests import Job
 from tftrain.errors import ConfigError, UnknownName
 
@@ -95,6 +95,22 @@ def test_trainer_brings_its_own_runtime():
 def test_trainer_pods_are_named_as_jobset_names_them():
     cluster, _ = clusters.detect(environment(pod_container("trainer", name="digits"), 0))
     assert cluster.workers[1] == "digits-node-0-1.digits:2222"
+
+
+@pytest.mark.parametrize("kind", ["job", "trainer"])
+def test_a_pod_that_is_started_again_goes_on_with_its_job(kind):
+    first, again = (pod_container(kind, identity="1f0c") for _ in range(2))
+    assert environment(first, 0) == environment(again, 0)
+    assert restarts.may_be_again(environment(first, 0))
+    assert restarts.job(environment(first, 0)) == "tftrain-1f0c"
+    assert restarts.job(environment(pod_container(kind), 0)) != "tftrain-1f0c"
+
+
+def test_pods_that_are_preempted_have_time_and_do_not_count_as_failed():
+    _, job = documents("job")
+    assert job["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 30
+    codes = job["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"]
+    assert codes == [138, 143]
 
 
 def test_unknown_kind():

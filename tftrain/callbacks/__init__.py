@@ -1,4 +1,4 @@
-"""Keras callbacks: progress, metrics, resources, checkpoints, bad steps; rates, gradients, weights.
+"""Keras callbacks: progress, metrics, resources; checkpoints, preemption, bad steps; rates, weights.
 
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """
@@ -11,6 +11,7 @@ from tftrain.callbacks.learning_rate import LearningRateDecay
 from tftrain.callbacks.learning_rate_finder import LearningRateFinder
 from tftrain.callbacks.metrics_log import MetricsLog
 from tftrain.callbacks.nan_guard import NanGuard
+from tftrain.callbacks.preemption import Preemption
 from tftrain.callbacks.progress import Progress
 from tftrain.callbacks.resources import ResourceMonitor
 from tftrain.callbacks.weight_averaging import WeightAveraging
@@ -25,6 +26,7 @@ __all__ = [
     "LearningRateFinder",
     "MetricsLog",
     "NanGuard",
+    "Preemption",
     "Progress",
     "ResourceMonitor",
     "WeightAveraging",

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tftrain.callbacks import checkpoint_sharing, training_identity, training_state
 from tftrain.callbacks.best_epoch import BestEpoch
 from tftrain.callbacks.checkpoint_files import CheckpointFiles, say
+from tftrain.callbacks.checkpoint_times import CheckpointTimes
 from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
 from tftrain.checkpoints import CheckpointFolder, Saved
 from tftrain.distribute import keras_bridge
 from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume, fit_exit
 from tftrain.distribute.keras_bridge.backup_file import Backup
-from tftrain.distribute.local_sgd import is_local_sgd
-from tftrain.errors import BadInput, CallbackError
+from tftrain.errors import BadInput
 from tftrain.keras_api import keras
 
 
@@ -39,6 +40,7 @@ class Checkpoint(keras.callbacks.Callback):
         directory: Folder for the checkpoints of one training, made if missing.
         every_steps: Batches between two, counted in each epoch; None for none within epochs.
         every_secs: Seconds between two, if executions of steps end that often; None for none.
+            Of several workers the chief's clock counts, and all save after the same execution.
         every_epochs: Epochs between two.
         keep: How many of the newest to keep.
         keep_best: Name of a metric in the logs: the epoch where it was best is kept too.
@@ -55,7 +57,8 @@ class Checkpoint(keras.callbacks.Callback):
             process writes into it.
         CheckpointDamaged: When training begins: none in the folder is whole.
         CallbackError: When training begins: saving within epochs was asked for under local SGD,
-            where workers have metrics of their own until an epoch ends.
+            where workers have metrics of their own until an epoch ends; or `every_secs` in a job
+            of several workers that `tftrain.distribute.strategy` has not made.
         OSError: The folder cannot be made or written, with `on_save_error="raise"`.
     """
 
@@ -82,13 +85,23 @@ class Checkpoint(keras.callbacks.Callback):
         _check_choice("mode", mode, ("min", "max"))
         _check_choice("on_save_error", on_save_error, ("raise", "warn"))
         self.needs_every_steps = every_steps
-        self._every_secs, self._every_epochs = every_secs, every_epochs
+        self._every_epochs = every_epochs
         self._best = BestEpoch(keep_best, mode)
         self.resume = resume
-        self._clock = clock
         self._files = CheckpointFiles(
             directory, keep=keep, blocking=blocking, raises=on_save_error == "raise"
         )
+        self._times = CheckpointTimes(every_steps, every_secs, clock)
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the checkpoints."""
+        return self._files.folder.path
+
+    @property
+    def saved_step(self) -> int:
+        """The step of the newest checkpoint in the folder; 0 if there is none."""
+        return max(self._files.folder.numbers(), default=0)
 
     @property
     def resume(self) -> bool | str:
@@ -111,9 +124,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._at, self._is_stopped = Position(0, 0), False
         self._history: dict[str, list[float]] = {}
         self._best.begin()
-        self._saved_at = self._clock()
         self._taken_up: Saved | None = None
-        self._require_common_state()
+        self._times.begin(self.model)
         _build_optimizer(self.model)
         self._identity = training_identity.of(self.model, self._others(), self.params["steps"])
         if saved := self._newest():
@@ -131,9 +143,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Saves if it is time."""
         done = self._at.batch
         self._at = Position(self._at.epoch, batch + 1)
-        every, secs = self.needs_every_steps, self._every_secs
-        due = every is not None and done // every != (batch + 1) // every
-        if due or (secs is not None and self._clock() - self._saved_at >= secs):
+        if self._times.is_due(done, batch + 1):
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -154,6 +164,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_fit_exit(self) -> None:
         """Waits until all is written, and gives the folder free."""
+        self._times.end()
         self._files.close()
 
     def save_now(self) -> None:
@@ -220,7 +231,7 @@ class Checkpoint(keras.callbacks.Callback):
         return [each for each in fit_exit.callbacks_of(self.model) if each is not self]
 
     def _save(self, blocking: bool = False) -> None:
-        self._saved_at = self._clock()
+        self._times.restart()
         number = _steps(self.model)
         tensors, document = training_state.capture(
             self.model, self._others(), self._at, self._history
@@ -235,14 +246,6 @@ class Checkpoint(keras.callbacks.Callback):
         }
         best = [self._best.found[1]] if self._best.found else []
         self._files.save(number, tensors, document, best, blocking)
-
-    def _require_common_state(self) -> None:
-        within_epochs = self.needs_every_steps or self._every_secs
-        if within_epochs and is_local_sgd(self.model.distribute_strategy):
-            raise CallbackError(
-                "Checkpoint(every_steps=..., every_secs=...) under local SGD: until an epoch ends, "
-                "each worker has metrics of its own; use every_epochs"
-            )
 
 
 def position_in(directory: str | os.PathLike[str]) -> Position:

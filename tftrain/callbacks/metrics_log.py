@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,9 @@ from tftrain.keras_api import keras
 
 class MetricsLog(keras.callbacks.Callback):
     """Appends each epoch's metrics, learning rate and seconds to a file.
+
+    A line is on disk before the checkpoint that holds its epoch; put it before the Checkpoint. Of
+    an epoch that was cut, the seconds before the checkpoint it went on from are counted.
 
     Args:
         path: File to append to.
@@ -36,6 +40,12 @@ class MetricsLog(keras.callbacks.Callback):
         self._path = path
         self._clock = clock
         self._resources = resources
+        self._started: float | None = None
+        self._before = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begins with no epoch under way."""
+        self._started, self._before = None, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
@@ -52,12 +62,26 @@ class MetricsLog(keras.callbacks.Callback):
             "epoch": epoch + 1,
             **{name: _number(value) for name, value in (logs or {}).items()},
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": round(self._clock() - self._started, 4),
+            "seconds": round(self._seconds(), 4),
         }
         if self._resources is not None:
             line["resources"] = {n: _rounded(v) for n, v in self._resources.last.items()}
+        self._started, self._before = None, 0.0
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def checkpoint_state(self) -> dict[str, float]:
+        """The seconds of the epoch under way."""
+        return {"seconds": self._seconds()}
+
+    def restore_checkpoint_state(self, state: dict[str, float]) -> None:
+        """Counts them in."""
+        self._before = state["seconds"]
+
+    def _seconds(self) -> float:
+        return self._before + (0.0 if self._started is None else self._clock() - self._started)
 
 
 def _number(value: Any) -> float | None:

@@ -27,12 +27,17 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "max_restarts",
         0,
-        "how many times a failed job is started again, from its checkpoint if it writes one",
+        "how many times a failed or preempted job is started again, from its checkpoint if it "
+        "writes one",
         lower_bound=0,
         flag_values=values,
     )
     flags.DEFINE_float(
-        "grace", 10.0, "seconds from SIGTERM to SIGKILL", lower_bound=0, flag_values=values
+        "grace",
+        launcher.GRACE_SECONDS,
+        "seconds that tasks have to save and end, from SIGTERM to SIGKILL",
+        lower_bound=0,
+        flag_values=values,
     )
     flags.DEFINE_enum(
         "manifest",

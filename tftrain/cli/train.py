@@ -7,6 +7,7 @@ Examples:
   tftrain train --model=cnn --dataset=mnist --data_dir=$HOME/data --epochs=5
   tftrain train --config=runs/digits-mlp-1/config.json --out=runs/again
   tftrain train --resume --out=runs/digits-mlp-1
+  tftrain train --epochs=1000 --checkpoint_every_secs=300
   tftrain train --optimizer=sgd --momentum=0.9 --learning_rate=0.1 --schedule=cosine --warmup=5%
   tftrain train --optimizer=sgd --find_learning_rate
 """
@@ -25,8 +26,8 @@ from typing import Any
 from absl import flags
 
 from tftrain import data, distribute, export, training
-from tftrain.cli import arguments, learning_rate, report
-from tftrain.errors import RunFolderError, refusals
+from tftrain.cli import arguments, learning_rate, report, saving
+from tftrain.errors import CheckpointError, Preempted, RunFolderError, refusals
 from tftrain.keras_api import require_tensorflow_backend
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
@@ -47,6 +48,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "find_learning_rate", False, "suggest a rate, draw why, train nothing", flag_values=values
     )
+    saving.define_flags(values)
 
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
@@ -61,10 +63,12 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield "--overwrite and --resume contradict each other: give one of them"
     if values.overwrite and not values.out:
         yield "--overwrite needs --out: the run folder to replace"
+    yield from saving.problems(values)
     if _restarted(values):  # the job's first start has checked the same flags
         return
     if values.resume:
-        fixed = [name for name in (*_given_settings(values), "config") if values[name].present]
+        given = [] if values.force_resume else _given_settings(values)
+        fixed = [name for name in (*given, "config") if values[name].present]
         for name in sorted(set(fixed) - set(_CHANGED_BY_RESUME)):
             yield f"--{name} cannot be changed by --resume: the run's own setting holds"
         return
@@ -93,10 +97,12 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         if distribute.is_writer(strategy):
             folder = resumed or _new_folder(config, values)
             stack.enter_context(folder.locked())
+            if not resumed:  # a run from now on, however soon it is killed
+                _record(experiment, folder)
         else:  # the other workers take the same steps, since many are collective
             folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
-        with _telling_how_to_go_on(folder):
-            _work(experiment, folder, resumed)
+        with _telling_how_to_go_on(folder, distribute.is_writer(strategy)):
+            _work(experiment, folder, resumed, values)
         if distribute.is_writer(strategy):
             folder.discard_previous()
             print(_summary(folder))
@@ -107,16 +113,27 @@ def _work(
     experiment: training.Experiment,
     folder: training.RunFolder,
     resumed: training.RunFolder | None,
+    values: flags.FlagValues,
 ) -> None:
     first_epoch = _epochs_behind(resumed) if resumed else 0
     experiment = training.with_engine(experiment)
+    before = resumed.read_config() if resumed else None
+    _record(experiment, folder)
+    folder.keep_metrics(first_epoch)
+    try:
+        _train(experiment, folder, first_epoch, values)
+    except CheckpointError:
+        if before is not None:
+            folder.write_json(folder.config, before)
+        raise
+    export.saved_model(experiment.model, folder.saved_model)
+    report.write(folder, experiment.splits, experiment.model)
+
+
+def _record(experiment: training.Experiment, folder: training.RunFolder) -> None:
     settings = dataclasses.asdict(experiment.config)
     environment = {**training.environment.describe(), "job": distribute.restarts.job()}
     folder.write_json(folder.config, {**settings, "environment": environment})
-    folder.keep_metrics(first_epoch)
-    _train(experiment, folder, first_epoch)
-    export.saved_model(experiment.model, folder.saved_model)
-    report.write(folder, experiment.splits, experiment.model)
 
 
 def _run_to_resume(values: flags.FlagValues) -> training.RunFolder | None:
@@ -126,14 +143,15 @@ def _run_to_resume(values: flags.FlagValues) -> training.RunFolder | None:
     folder = training.RunFolder.open(values.out)
     if restarted:
         epochs = len(folder.read_metrics())
-        start = f"restart {distribute.restarts.restarts()}"
+        count = distribute.restarts.restarts()
+        start = f"restart {count}" if count else "started again"
         print(f"{start}: going on with {folder.path} after {epochs} epochs", file=sys.stderr)
     return folder
 
 
 def _restarted(values: flags.FlagValues) -> bool:
     """Whether this very job began the run in --out, and a launcher has started it again."""
-    if not values.out or not distribute.restarts.restarts():
+    if not values.out or not distribute.restarts.may_be_again():
         return False
     folder = training.RunFolder(values.out)
     if not folder.config.is_file():
@@ -148,7 +166,8 @@ def _epochs_behind(resumed: training.RunFolder) -> int:
 
     logged = len(resumed.read_metrics())
     epochs = callbacks.position_in(resumed.checkpoints).epoch
-    if not logged - 1 <= epochs <= logged:  # a line is written just before its checkpoint
+    # Lines are written before checkpoints, of which the newest may be damaged.
+    if epochs > logged or (logged and not resumed.checkpoints.is_dir()):
         raise RunFolderError(
             f"{resumed.path} has {logged} epochs in metrics.jsonl, but its checkpoint has "
             f"{epochs}: the folder is damaged; --overwrite starts again"
@@ -156,7 +175,12 @@ def _epochs_behind(resumed: training.RunFolder) -> int:
     return epochs
 
 
-def _train(experiment: training.Experiment, folder: training.RunFolder, first_epoch: int) -> None:
+def _train(
+    experiment: training.Experiment,
+    folder: training.RunFolder,
+    first_epoch: int,
+    values: flags.FlagValues,
+) -> None:
     from tftrain import callbacks
 
     config, examples = experiment.config, len(experiment.splits.train)
@@ -169,23 +193,25 @@ def _train(experiment: training.Experiment, folder: training.RunFolder, first_ep
         callbacks.GradientBytes(),
         monitor,
         callbacks.MetricsLog(folder.metrics, resources=monitor),
-        callbacks.Checkpoint(folder.checkpoints),
+        *saving.callbacks(values, folder, experiment),
     ]
     training.run(experiment, folder, shown, first_epoch)
 
 
 @contextlib.contextmanager
-def _telling_how_to_go_on(folder: training.RunFolder) -> Iterator[None]:
+def _telling_how_to_go_on(folder: training.RunFolder, writes: bool) -> Iterator[None]:
+    command = f"tftrain train --resume --out={shlex.quote(str(folder.path))}"
     try:
         yield
     except KeyboardInterrupt:
         kept = f"; the run before is kept in {folder.previous}" if folder.previous else ""
         print(
-            f"\ninterrupted after {len(folder.read_metrics())} epochs{kept}; go on with: "
-            f"tftrain train --resume --out={shlex.quote(str(folder.path))}",
+            f"\ninterrupted after {len(folder.read_metrics())} epochs{kept}; go on with: {command}",
             file=sys.stderr,
         )
         raise
+    except Preempted as error:
+        raise saving.told_how_to_go_on(error, command) if writes else error from None
 
 
 def _given_settings(values: flags.FlagValues) -> dict[str, Any]:

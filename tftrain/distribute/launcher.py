@@ -22,11 +22,13 @@ from typing import TextIO
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.processes import Group
 from tftrain.distribute.restarts import JOB_VARIABLE, RESTART_VARIABLE
+from tftrain.distribute.signals import PREEMPTED
 from tftrain.errors import LaunchError
 
 # Below those that Linux gives to outgoing connections, one of which could take a port between the
 # moment it is found free and the moment the task listens on it.
 _PORTS = range(10_000, 32_768)
+GRACE_SECONDS = 30.0  # as Kubernetes has it; tasks may have to save
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +36,21 @@ class _Failure:
     name: str
     status: int
 
+    @property
+    def is_preemption(self) -> bool:
+        return self.status in PREEMPTED
+
+    def __str__(self) -> str:
+        how = "was preempted" if self.is_preemption else "failed"
+        return f"{self.name} {how} with exit status {self.status}"
+
 
 def launch(
     command: Sequence[str],
     workers: int,
     ps: int = 0,
     max_restarts: int = 0,
-    grace_seconds: float = 10.0,
+    grace_seconds: float = GRACE_SECONDS,
     output: TextIO | None = None,
 ) -> int:
     """Runs `command` in every task of a local cluster and waits for the end of the job.
@@ -54,12 +64,15 @@ def launch(
         ps: The number of parameter servers.
         max_restarts: How many times the whole job is started again after a failure; each time
             on new ports, with `TFTRAIN_RESTART` counting from 0 and the same `TFTRAIN_JOB`.
-        grace_seconds: How long a task may take to end after SIGTERM before it is killed.
+        grace_seconds: How long a task may take to end after SIGTERM before it is killed; and how
+            long tasks may take to end by themselves after one was preempted, since they stop
+            together.
         output: Where lines go; standard output by default.
 
     Returns:
         0 if every task ended with 0; the status of the first that failed, 128 + N if signal N
-        ended it; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP (none is restarted).
+        ended it; 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1, 129 after SIGHUP (none
+        is restarted). Whatever signal it was, tasks get SIGTERM.
 
     Raises:
         LaunchError: The arguments are wrong or the program cannot be started.
@@ -74,7 +87,7 @@ def launch(
             return 0
         if not failure.name:  # a signal to this process, not a task, ended the job
             return failure.status
-        _tell(f"{failure.name} failed with exit status {failure.status}; all others were ended")
+        _tell(f"{failure}; all others were ended")
         if attempt < max_restarts:
             _tell(f"starting the job again ({attempt + 1} of at most {max_restarts} times)")
     return failure.status
@@ -117,7 +130,12 @@ def _run(
         except OSError as error:
             raise LaunchError(f"cannot start {command[0]!r}: {error.strerror}") from error
     name, status = group.wait()
-    return _Failure(name, status) if status else None
+    failure = _Failure(name, status) if status else None
+    if failure and not failure.name:
+        _tell(f"signal {status - 128}: the tasks have {group.grace_seconds:g} s to save and end")
+    elif failure and failure.is_preemption:
+        group.wait_for_all()  # they stop together, and the chief may be saving
+    return failure
 
 
 def local_clusters(workers: int, ps: int = 0) -> list[Cluster]:

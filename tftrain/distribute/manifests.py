@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
 
-from tftrain.distribute import clusters, kubernetes
+from tftrain.distribute import clusters, kubernetes, restarts
+from tftrain.distribute.signals import PREEMPTED
 from tftrain.errors import ConfigError, UnknownName
 
 PORT = kubernetes.DEFAULT_PORT
+_ENDING = {"terminationGracePeriodSeconds": 60}  # from SIGTERM to SIGKILL: a save may need it
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?")
 
 
@@ -37,6 +40,8 @@ class Job:
         ps: The number of parameter servers; with any there is a chief too.
         name: The job's name; pods' and services' names begin with it.
         max_restarts: How many times a failed job, or pod, is started again.
+        identity: What tells it from other jobs of this name. A pod that is started again goes on
+            with what the job has begun, and so does the same manifest applied again.
     """
 
     command: Sequence[str]
@@ -45,6 +50,7 @@ class Job:
     ps: int = 0
     name: str = "tftrain"
     max_restarts: int = 3
+    identity: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property
     def pods(self) -> int:
@@ -101,7 +107,7 @@ def _tfjob(job: Job) -> list[dict[str, Any]]:
             "replicas": count,
             # Statuses of 128 and over (killed, evicted) are tried again, errors of the script not.
             "restartPolicy": "ExitCode",
-            "template": {"spec": {"containers": [container]}},
+            "template": {"spec": {**_ENDING, "containers": [container]}},
         }
         for role, count in counts.items()
         if count
@@ -133,7 +139,7 @@ def _job(job: Job) -> list[dict[str, Any]]:
         },
     }
     container = _container(job, "train", "train", _index_variables(job, job.name, job.name))
-    pod = {"subdomain": job.name, "restartPolicy": "Never", "containers": [container]}
+    pod = {"subdomain": job.name, "restartPolicy": "Never", **_ENDING, "containers": [container]}
     batch = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -154,7 +160,9 @@ def _trainer(job: Job) -> list[dict[str, Any]]:
         "template": {
             "metadata": {"labels": labels},
             "spec": {
-                "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
+                "template": {
+                    "spec": {"restartPolicy": "Never", **_ENDING, "containers": [container]}
+                },
             },
         },
     }
@@ -198,6 +206,16 @@ def _indexed(job: Job) -> dict[str, Any]:
         "parallelism": job.pods,
         # One lost pod ends the others by their time limits; each comes back under its index.
         "backoffLimit": job.max_restarts * job.pods,
+        # Pods that saved and stopped when told to, and those that were told, are no failures.
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "Ignore",
+                    "onExitCodes": {"operator": "In", "values": sorted(PREEMPTED)},
+                },
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+            ]
+        },
     }
 
 
@@ -213,7 +231,11 @@ def _index_variables(job: Job, prefix: str, service: str) -> dict[str, str]:
 
 def _container(job: Job, name: str, port: str, variables: dict[str, str]) -> dict[str, Any]:
     # Images are pulled at different speeds: the first pod waits longer than on one machine.
-    environment = {"TFTRAIN_START_TIMEOUT": "600", **variables}
+    environment = {
+        "TFTRAIN_START_TIMEOUT": "600",
+        restarts.JOB_VARIABLE: f"{job.name}-{job.identity}",
+        **variables,
+    }
     return {
         "name": name,
         "image": job.image,

@@ -35,20 +35,20 @@ class Group:
     Args:
         output: Where the prefixed lines go.
         colour: Whether prefixes are coloured.
-        grace_seconds: Time from SIGTERM to SIGKILL.
+        grace_seconds: Time from SIGTERM to SIGKILL; an attribute too.
     """
 
     def __init__(self, output: TextIO, colour: bool, grace_seconds: float) -> None:
         self._output = output
         self._colour = colour
-        self._grace_seconds = grace_seconds
+        self.grace_seconds = grace_seconds
         self._tasks: list[_Task] = []
         self._selector = selectors.DefaultSelector()
         self._signal: int | None = None
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> Group:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             with contextlib.suppress(ValueError):  # not in the main thread
                 self._handlers[number] = signal.signal(number, self._note_signal)
         return self
@@ -102,6 +102,12 @@ class Group:
                     return task.name, _status(task.process.returncode)
         return "", 0 if self._signal is None else 128 + self._signal
 
+    def wait_for_all(self) -> None:
+        """Passes lines on until all processes have ended by themselves, or the grace is over."""
+        deadline = time.monotonic() + self.grace_seconds
+        while self._signal is None and self._alive() and time.monotonic() < deadline:
+            self._pass_lines(_POLL_SECONDS)
+
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
 
@@ -114,7 +120,7 @@ class Group:
 
     def _end_all(self) -> None:
         self._signal_groups(signal.SIGTERM)
-        deadline = time.monotonic() + self._grace_seconds
+        deadline = time.monotonic() + self.grace_seconds
         while self._alive() and time.monotonic() < deadline:
             self._pass_lines(_POLL_SECONDS)
         self._signal_groups(signal.SIGKILL)

@@ -35,3 +35,17 @@ def restarts(environ: Mapping[str, str] = os.environ) -> int:
     launched = JOB_VARIABLE in environ
     count = environ.get(RESTART_VARIABLE if launched else "SLURM_RESTART_COUNT", "0")
     return int(count) if count.isdecimal() else 0
+
+
+def may_be_again(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the job was started before, or whoever starts it does not count.
+
+    Kubernetes starts a lost pod again with the same variables; what the job has begun tells then.
+
+    Example:
+        >>> may_be_again({"TFTRAIN_JOB": "digits-1f0c"})
+        True
+        >>> may_be_again({"TFTRAIN_JOB": "digits-1f0c", "TFTRAIN_RESTART": "0"})
+        False
+    """
+    return restarts(environ) > 0 or (JOB_VARIABLE in environ and RESTART_VARIABLE not in environ)

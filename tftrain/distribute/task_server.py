@@ -3,20 +3,27 @@
 `tf.distribute.Server.join` never returns, so a task whose coordinator has gone would serve for
 ever. Here the coordinator's own address is the sign of life: every task opens a connection to it
 once a second, and leaves when it has been silent for `grace` seconds.
+
+A signal that announces the end does not end a task while the coordinator is there: whoever stops
+a job tells all tasks at once, and the coordinator needs them to save what they hold.
 """
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 import time
 from collections.abc import Mapping
 from typing import NoReturn
 
 from tftrain.distribute.reachability import answers
+from tftrain.distribute.signals import HANDLED, PREEMPTING
 from tftrain.errors import CoordinatorMissing
 from tftrain.keras_api import tf
 
 START_LIMIT = 600.0  # seconds for the coordinator to appear: images are pulled, queues are long
+_SOON = 1.0  # the same, once a signal has said that the job ends
 GRACE = 5.0  # seconds of silence after which the coordinator counts as gone
 
 
@@ -28,7 +35,7 @@ def serve(
     start_limit: float = START_LIMIT,
     grace: float = GRACE,
 ) -> NoReturn:
-    """Serves this task until the coordinator ends, then ends the process with status 0.
+    """Serves this task until the coordinator ends, then ends the process.
 
     Args:
         cluster: Addresses by job, such as `{"chief": ["a:1"], "worker": [...], "ps": [...]}`.
@@ -39,8 +46,10 @@ def serve(
 
     Raises:
         CoordinatorMissing: The coordinator did not appear within `start_limit`.
-        SystemExit: Always, with status 0, after the coordinator ended.
+        SystemExit: Always, after the coordinator ended: with status 0, or 128 + N if signal N
+            came meanwhile.
     """
+    received = _note_signals()
     server = tf.distribute.Server(
         tf.train.ClusterSpec(dict(cluster)),
         job_name=task_type,
@@ -49,30 +58,45 @@ def serve(
         start=True,
     )
     coordinator = cluster["chief"][0]
-    if not _wait_for(coordinator, start_limit):
+    if not _wait_for(coordinator, start_limit, received):
         raise CoordinatorMissing(f"/job:{task_type}/task:{task_index}", coordinator, start_limit)
-    _wait_until_silent(coordinator, grace)
+    _wait_until_silent(coordinator, grace, received)
     sys.stdout.flush()
     sys.stderr.flush()
     _serving.append(server)  # destroying it here could block on a peer's hanging call
-    raise SystemExit(0)
+    raise SystemExit(_status(received))
 
 
 _serving: list[object] = []
 
 
-def _wait_for(address: str, seconds: float) -> bool:
+def _note_signals() -> list[int]:
+    """The signals that this process gets from now on."""
+    received: list[int] = []
+    with contextlib.suppress(ValueError):  # not in the main thread
+        for name in PREEMPTING:
+            signal.signal(HANDLED[name], lambda number, frame: received.append(number))
+    return received
+
+
+def _status(received: list[int]) -> int:
+    return 128 + received[0] if received else 0
+
+
+def _wait_for(address: str, seconds: float, received: list[int]) -> bool:
     deadline = time.monotonic() + seconds
     while not answers(address):
+        if received:  # nothing is held yet
+            raise SystemExit(_status(received))
         if time.monotonic() > deadline:
             return False
         time.sleep(0.5)
     return True
 
 
-def _wait_until_silent(address: str, grace: float) -> None:
+def _wait_until_silent(address: str, grace: float, received: list[int]) -> None:
     last = time.monotonic()
-    while time.monotonic() - last < grace:
-        time.sleep(1.0)
+    while time.monotonic() - last < (min(grace, _SOON) if received else grace):
+        time.sleep(min(1.0, grace))
         if answers(address):
             last = time.monotonic()

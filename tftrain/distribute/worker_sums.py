@@ -23,12 +23,25 @@ def over_workers(strategy: Any, values: Sequence[Any]) -> list[Any]:
     Returns:
         Eager tensors of the same shapes and dtypes, equal on all workers.
     """
-    # Kept with the strategy: a function made anew would be traced anew, and an eager
-    # `strategy.run` is slow, with a warning to the user.
-    if not hasattr(strategy, "_tftrain_sum"):
-        strategy._tftrain_sum = _sum_function(strategy)
+    tensors = [tf.convert_to_tensor(value) for value in values]
+    sums = {}
     with _outside_scopes():
-        return list(strategy._tftrain_sum([tf.convert_to_tensor(value) for value in values]))
+        for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+            parts = [tf.reshape(tensor, [-1]) for tensor in tensors if tensor.dtype == dtype]
+            total = _sum_of(strategy, dtype)(tf.concat(parts, axis=0))
+            sums[dtype] = iter(tf.split(total, [part.shape[0] for part in parts]))
+        return [tf.reshape(next(sums[tensor.dtype]), tensor.shape) for tensor in tensors]
+
+
+def _sum_of(strategy: Any, dtype: Any) -> Callable[[Any], Any]:
+    """The function that adds vectors of this type, traced once."""
+    # Kept with the strategy: a function made anew would be traced anew, and an eager
+    # `strategy.run` is slow, with a warning to the user, as there is one of retracing.
+    if not hasattr(strategy, "_tftrain_sums"):
+        strategy._tftrain_sums = {}
+    if dtype not in strategy._tftrain_sums:
+        strategy._tftrain_sums[dtype] = _sum_function(strategy, dtype)
+    return strategy._tftrain_sums[dtype]
 
 
 def of_chief(strategy: Any, values: Sequence[Any]) -> list[Any]:
@@ -52,15 +65,14 @@ def _outside_scopes() -> Iterator[None]:
             graph._distribution_strategy_stack = stack
 
 
-def _sum_function(strategy: Any) -> Callable[[list[Any]], list[Any]]:
-    def on_replica(*values: Any) -> list[Any]:
+def _sum_function(strategy: Any, dtype: Any) -> Callable[[Any], Any]:
+    def on_replica(value: Any) -> Any:
         index = tf.distribute.get_replica_context().replica_id_in_sync_group
         speaks = index % local_replicas(strategy) == 0  # one device a worker
-        # An argument has no device yet, and the reduction looks for one: hence new tensors.
-        return sum_over_replicas([tf.where(speaks, v, tf.zeros_like(v)) for v in values])
+        # An argument has no device yet, and the reduction looks for one: hence a new tensor.
+        return sum_over_replicas([tf.where(speaks, value, tf.zeros_like(value))])[0]
 
-    def total(values: list[Any]) -> list[Any]:
-        sums = strategy.run(on_replica, args=tuple(values))
-        return [strategy.experimental_local_results(each)[0] for each in sums]
+    def total(value: Any) -> Any:
+        return strategy.experimental_local_results(strategy.run(on_replica, args=(value,)))[0]
 
-    return tf.function(total, autograph=False, reduce_retracing=True)
+    return tf.function(total, autograph=False, input_signature=[tf.TensorSpec([None], dtype)])

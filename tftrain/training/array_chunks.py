@@ -38,8 +38,8 @@ class ArrayChunks:
         """A pass in chunks of at most `capacity` batches."""
         return self._pass(self._arrays.places, capacity)
 
-    def sample(self, capacity: int) -> Run:
-        """Some batches to try programs on."""
+    def sample(self, capacity: int, wanted: int | None = None) -> Run:
+        """Some batches to try programs on: a whole chunk, since nothing is read for it."""
         first = self._pass(self._unshuffled, capacity)
         first.load(capacity)
         return first.take()[0]

@@ -39,6 +39,21 @@ def steps_between_calls(callbacks: Any) -> int | None:
     return math.gcd(*(number for number in asked if number)) or None
 
 
+def seconds_between_calls(callbacks: Any) -> float | None:
+    """After how many seconds, about, callbacks must be called.
+
+    A callback that has to act soon says so by an attribute `needs_every_secs`.
+
+    Args:
+        callbacks: What `fit` accepts.
+
+    Returns:
+        The least of theirs; None if there are none.
+    """
+    asked = [getattr(each, "needs_every_secs", None) for each in listed(callbacks)]
+    return min((seconds for seconds in asked if seconds), default=None)
+
+
 def listed(callbacks: Any) -> Iterable[Any]:
     """The callbacks one by one, of whatever `fit` accepts."""
     given = getattr(callbacks, "callbacks", callbacks)

@@ -38,11 +38,16 @@ class DatasetChunks:
         opened, self._opened = self._opened, None
         return opened or DatasetPass(self._dataset, capacity)
 
-    def sample(self, capacity: int) -> Run:
-        """Some batches to try programs on: the first of the next pass, which keeps them."""
+    def sample(self, capacity: int, wanted: int | None = None) -> Run:
+        """Some batches to try programs on: the first of the next pass, which keeps them.
+
+        Args:
+            capacity: As `open` takes it.
+            wanted: How many; a whole chunk by default.
+        """
         if self._opened is None:
             self._opened = DatasetPass(self._dataset, capacity)
-            self._opened.load(capacity)
+            self._opened.load(wanted or capacity)
         return self._opened.peek()[0]
 
     def begin_epoch(self, epoch: int) -> None:

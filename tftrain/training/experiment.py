@@ -11,6 +11,7 @@ import numpy as np
 
 from tftrain import augment, data, distribute, models
 from tftrain.atomic import replace_file
+from tftrain.errors import Preempted
 from tftrain.keras_api import keras, tf
 from tftrain.training import engines, optimization
 from tftrain.training.config import TrainConfig
@@ -135,15 +136,17 @@ def run(
     Raises:
         RecordsDamaged: A damaged record was met; the folder says that the run is unfinished.
         KeyboardInterrupt: As received, once the folder says that the run was interrupted.
+        Preempted: Likewise, once it says that the run was preempted.
     """
     folder.write_json(folder.result, {"status": "running"})
     try:
         with data.records.naming_damage():
             engine = _fit(experiment, callbacks, first_epoch)
         result = {**_result(experiment, folder), "engine": engine}
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Preempted) as error:
+        status = "preempted" if isinstance(error, Preempted) else "interrupted"
         epochs = len(folder.read_metrics())
-        folder.write_json(folder.result, {"status": "interrupted", "epochs": epochs})
+        folder.write_json(folder.result, {"status": status, "epochs": epochs})
         raise
     with replace_file(folder.model) as temporary:
         experiment.model.save(temporary)

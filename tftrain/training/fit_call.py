@@ -14,7 +14,12 @@ from tftrain.distribute.roles import is_multi_worker
 from tftrain.errors import EngineError
 from tftrain.keras_api import keras
 from tftrain.training import engine_choice, engine_memory, fit_arguments, obstacles
-from tftrain.training.batch_callbacks import listed, needing_every_batch, steps_between_calls
+from tftrain.training.batch_callbacks import (
+    listed,
+    needing_every_batch,
+    seconds_between_calls,
+    steps_between_calls,
+)
 from tftrain.training.engine_choice import first_line
 from tftrain.training.engines import AUTO, FUSED, FUSED_XLA, KERAS, MULTI_STEP
 from tftrain.training.fit_data import FitData
@@ -36,6 +41,7 @@ class FitCall:
         self._model, self._arguments = model, arguments
         self._acting = needing_every_batch(arguments["callbacks"])
         self._every = steps_between_calls(arguments["callbacks"])
+        self._secs = seconds_between_calls(arguments["callbacks"])
         self._seed = seed
         self._made: dict[str, FusedSteps] = {}
 
@@ -103,9 +109,10 @@ class FitCall:
             self._build()
             single = data.capacity == 1
             key = engine_memory.key(self._model, data.chunks.spec, single)
-            sample = functools.partial(data.chunks.sample, data.first_chunk)
             names = (FUSED,) if self._obstacle(FUSED_XLA) else (FUSED, FUSED_XLA)
-            choice = engine_choice.choose(self._program, sample, self._steps_left(), key, names)
+            choice = engine_choice.choose(
+                self._program, data.sample, self._steps_left(), key, names
+            )
         except Exception as error:  # the user's model fails in Keras too, which then says how
             return KERAS, f"a trial step failed: {type(error).__name__}: {first_line(error)}"
         return choice.engine, choice.reason
@@ -130,7 +137,7 @@ class FitCall:
 
     def _fused(self, of: FitData) -> FusedData:
         most = self._model.steps_per_execution if self._acting else None
-        return of.fused(most, self._every if of is self._train else None)
+        return of.fused(most, self._every if of is self._train else None, self._secs)
 
     def _with_functions(self, engine: str) -> keras.callbacks.History:
         if engine == KERAS:

@@ -96,18 +96,21 @@ class FitData:
         self.adapter.enumerate_steps = functools.partial(enumerate_several, steps)
         return self.adapter, steps
 
-    def fused(self, most: int | None = None, every: int | None = None) -> FusedData:
+    def fused(
+        self, most: int | None = None, every: int | None = None, secs: float | None = None
+    ) -> FusedData:
         """For the fused engines: chunks of up to `most` batches, or of what memory is good for.
 
         Args:
             most: As said.
             every: A chunk is to end after every so many batches of an epoch.
+            secs: A chunk is to take about so many seconds at most.
         """
         if most is None:
             most = self._capacity()
         elif self.batches:
             most = min(most, self.batches)
-        return FusedData(self.chunks, most, every)
+        return FusedData(self.chunks, most, every, secs)
 
     @property
     def order_seed(self) -> int | None:

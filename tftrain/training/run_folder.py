@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -42,7 +43,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False) -> RunFolder:
-        """Makes a new, empty run folder.
+        """Makes a new, empty run folder, or takes one that is empty, as a kill may have left it.
 
         With `overwrite`, what was there is set aside as `NAME.previous`, and is dropped only
         by `discard_previous`, once the new run is whole.
@@ -53,7 +54,7 @@ class RunFolder:
         """
         run = cls(path)
         run.check_free(overwrite=overwrite)
-        if run.path.exists():
+        if overwrite and run.path.exists():
             run = cls(run.path.resolve())  # a link's target is what is replaced
             with run.locked():
                 run.previous = _free_name(run.path, ".previous")
@@ -63,7 +64,7 @@ class RunFolder:
 
     def check_free(self, *, overwrite: bool) -> None:
         """Raises RunFolderError unless a new run may be made here; changes nothing."""
-        if not self.path.exists():
+        if not self.path.exists() or (not overwrite and _is_empty_folder(self.path)):
             return
         if not overwrite:
             raise RunFolderError(
@@ -78,12 +79,11 @@ class RunFolder:
         number = 1
         while True:
             path = parent / f"{name}-{number}"
-            try:
-                return cls.create(path)
-            except RunFolderError:
-                if not path.exists():
-                    raise
-                number += 1
+            if not path.exists():
+                with contextlib.suppress(FileExistsError):  # somebody else's now
+                    _make(path, is_new=True)
+                    return cls(path)
+            number += 1
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
@@ -158,12 +158,19 @@ class RunFolder:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, is_new: bool = False) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
+        if is_new or not _is_empty_folder(path):
+            path.mkdir()
     except OSError as error:
+        if is_new and isinstance(error, FileExistsError) and path.exists():
+            raise
         raise RunFolderError(f"{path} cannot be made: {error.strerror}") from error
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _free_name(path: Path, suffix: str) -> Path:

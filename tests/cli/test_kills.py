@@ -1,0 +1,139 @@
+"""Trainings that are killed at random moments, and what comes out in the end.
+
+Every process here is a real one, and so is every signal. The moments follow from a seed, but a
+machine is never equally quick: a failure is to be believed even if it does not come again.
+"""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.nursery import Nursery
+from tftrain.keras_api import keras
+
+SETTINGS = ["--model=mlp", "--epochs=6", "--checkpoint_every_steps=10"]
+ENGINES = {
+    "fused_epoch": ["--engine=fused_epoch"],
+    "keras": ["--engine=keras", "--epochs=3"],
+    "multi_step": ["--engine=multi_step"],
+    "mirrored": ["--strategy=mirrored", "--devices=2", "--batch_size=100"],
+}
+
+
+def command(out, engine):
+    own = ENGINES[engine]
+    names = {flag.split("=")[0] for flag in own}
+    return ["train", *(f for f in SETTINGS if f.split("=")[0] not in names), *own, f"--out={out}"]
+
+
+def metrics(out):
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [{key: line[key] for key in line if key != "seconds"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def whole(nursery, tmp_path_factory):
+    """A run that was left alone, and how long it took, by engine."""
+    made = {}
+
+    def of(engine):
+        if engine not in made:
+            folder = tmp_path_factory.mktemp(engine)
+            begin = time.monotonic()
+            nursery.run(command(folder / "run", engine), folder / "log")
+            made[engine] = folder / "run", time.monotonic() - begin
+        return made[engine]
+
+    return of
+
+
+def go_on(out, engine):
+    """What a user would type: a run that was killed before it began is none yet."""
+    begun = (out / "config.json").exists()
+    return ["train", "--resume", f"--out={out}"] if begun else command(out, engine)
+
+
+def checkpoints(out):
+    return sorted(path.name for path in out.glob("checkpoints/step-*"))
+
+
+def kill_at_random(nursery, out, engine, seconds, number=signal.SIGKILL):
+    """Starts or goes on, and sends a signal; gives the exit status."""
+    pid = nursery.start(go_on(out, engine), Path(f"{out}.log"))
+    time.sleep(seconds)
+    os.kill(pid, number)
+    return nursery.wait(pid)
+
+
+def assert_same(out, expected):
+    assert metrics(out) == metrics(expected)
+    found, wanted = (keras.saving.load_model(each / "model.keras") for each in (out, expected))
+    for one, other in zip(found.weights, wanted.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    for one, other in zip(found.optimizer.variables, wanted.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def kill_and_compare(nursery, whole, tmp_path, engine, kills):
+    expected, duration = whole(engine)
+    moments, out = random.Random(f"{engine} {kills}"), tmp_path / "run"
+    statuses = [
+        kill_at_random(nursery, out, engine, moments.uniform(0.1, duration)) for _ in range(kills)
+    ]
+    nursery.run(go_on(out, engine), f"{out}.log")
+    assert -signal.SIGKILL in statuses  # one may have come to its end before
+    assert_same(out, expected)
+
+
+@pytest.mark.parametrize(
+    ("engine", "kills"), [("fused_epoch", 3), ("keras", 1), ("multi_step", 1), ("mirrored", 1)]
+)
+def test_a_killed_run_ends_as_if_it_had_been_left_alone(nursery, whole, tmp_path, engine, kills):
+    kill_and_compare(nursery, whole, tmp_path, engine, kills)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_twenty_kills(nursery, whole, tmp_path, engine):
+    kill_and_compare(nursery, whole, tmp_path, engine, 20)
+
+
+@pytest.fixture(scope="module")
+def preempted(nursery, tmp_path_factory):
+    """A run that was told to stop in its midst: the folder, the status and what was said."""
+    out = tmp_path_factory.mktemp("preempted") / "run"
+    pid = nursery.start(command(out, "fused_epoch"), f"{out}.log")
+    deadline = time.monotonic() + 60
+    while len(checkpoints(out)) < 2:
+        assert time.monotonic() < deadline, Path(f"{out}.log").read_text()
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGTERM)
+    return out, nursery.wait(pid), Path(f"{out}.log").read_text()
+
+
+def test_sigterm_saves_and_exits_with_143(preempted):
+    out, status, said = preempted
+    assert status == 143
+    step = int(checkpoints(out)[-1].removeprefix("step-"))
+    told = said.splitlines()[-1]
+    assert told.startswith("tftrain train: preempted by SIGTERM")
+    assert f"up to step {step}; go on with: tftrain train --resume --out={out}" in told
+    assert json.loads((out / "result.json").read_text())["status"] == "preempted"
+
+
+def test_what_was_preempted_goes_on(nursery, preempted, whole):
+    out, _, _ = preempted
+    nursery.run(["train", "--resume", f"--out={out}"], f"{out}.log")
+    assert_same(out, whole("fused_epoch")[0])
