@@ -1,4 +1,4 @@
-"""Keras callbacks: progress, metrics, resources; checkpoints, preemption, bad steps; rates, weights.
+"""Keras callbacks: progress, metrics, resources; saving, preemption, bad steps; rates, weights.
 
 Early stopping is Keras's own, `keras.callbacks.EarlyStopping`, and needs nothing of ours.
 """
