@@ -12,7 +12,7 @@ Example:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 INTERRUPTED = 130  # what commands and scripts exit with after Ctrl-C
@@ -294,23 +294,3 @@ def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)
     return f" did you mean {nearest[0]!r}?" if nearest else ""
-
-
-def refusals(check: Callable[..., Any], *arguments: Any, **settings: Any) -> Iterator[str]:
-    """What a check finds wrong, in full sentences, where others are to be told at the same time.
-
-    Args:
-        check: Raises BadInput, or returns whatever it likes.
-        *arguments: Its arguments.
-        **settings: Its keyword arguments.
-
-    Example:
-        >>> def check(name):
-        ...     raise ConfigError([f"{name} is too short", f"{name} is taken"])
-        >>> list(refusals(check, "x"))
-        ['x is too short', 'x is taken']
-    """
-    try:
-        check(*arguments, **settings)
-    except BadInput as error:
-        yield from getattr(error, "problems", [str(error)])

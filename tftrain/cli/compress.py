@@ -24,9 +24,10 @@ from tftrain import app, augment, compress, data, optim, training
 from tftrain.atomic import alone_in, replace_file
 from tftrain.cli import trained
 from tftrain.compress.plan import DENSE, Plan
-from tftrain.errors import RunFolderError, refusals
+from tftrain.errors import RunFolderError
 from tftrain.keras_api import keras, require_tensorflow_backend
 from tftrain.litert.modes import MODES
+from tftrain.refusals import refusals
 from tftrain.report import CompressionPage, render_compression
 
 if TYPE_CHECKING:

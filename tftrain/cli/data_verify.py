@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags
 
 from tftrain.data.records.verification import Verified
-from tftrain.errors import refusals
+from tftrain.refusals import refusals
 
 _TELLING_BYTES = 1_000_000  # of fewer, opening the files takes longer than reading them
 _SIGNATURE = {

@@ -26,7 +26,7 @@ from absl import flags
 from tftrain.data.records.reading import ON_ERROR
 from tftrain.data.records.record_set import RecordSet
 from tftrain.data.records.shards import COMPRESSIONS
-from tftrain.errors import refusals
+from tftrain.refusals import refusals
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -27,8 +27,9 @@ from absl import flags
 
 from tftrain import data, distribute, export, training
 from tftrain.cli import arguments, learning_rate, report, saving
-from tftrain.errors import CheckpointError, Preempted, RunFolderError, refusals
+from tftrain.errors import CheckpointError, Preempted, RunFolderError
 from tftrain.keras_api import require_tensorflow_backend
+from tftrain.refusals import refusals
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
 _PARENT = Path("runs")

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 
 from tftrain.compress.structures import structure_of
-from tftrain.errors import CompressionError, UnknownName, refusals
+from tftrain.errors import CompressionError, UnknownName
 from tftrain.litert.modes import MODES
+from tftrain.refusals import refusals
 
 DENSE = "dense"
 _SPARSITY = 0.8

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from tftrain import augment, data, distribute, models, optim
-from tftrain.errors import BadInput, ConfigError, refusals, suggestion
+from tftrain.errors import BadInput, ConfigError, suggestion
+from tftrain.refusals import refusals
 from tftrain.training import engines, optimization
 
 _LARGEST = 2**31

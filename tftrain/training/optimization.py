@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tftrain import models, optim
-from tftrain.errors import BadInput, UnknownName, refusals
+from tftrain.errors import BadInput, UnknownName
 from tftrain.keras_api import keras
+from tftrain.refusals import refusals
 
 if TYPE_CHECKING:
     from tftrain.training.config import TrainConfig
