@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tftrain
-from tftrain.callbacks import Checkpoint, WeightAveraging, position_in
+from tftrain.callbacks import Checkpoint, GradientStatistics, WeightAveraging, position_in
 from tftrain.checkpoints import CheckpointFolder
 from tftrain.errors import BadInput, CheckpointDamaged, CheckpointError
 from tftrain.keras_api import keras
@@ -129,6 +129,16 @@ def test_averages_of_weights_go_on(tmp_path):
         with pytest.raises(Cut):
             fit(tmp_path / f"cut-{number}", cut=16, **options())
         assert_same(fit(tmp_path / f"cut-{number}", **options()), expected)
+
+
+def test_statistics_of_a_cut_epoch_are_those_of_all_of_it(tmp_path):
+    def others():
+        return [GradientStatistics(stop=False)]
+
+    expected = fit(tmp_path / "whole", "fused_epoch", others=others())
+    with pytest.raises(Cut):
+        fit(tmp_path / "cut", "fused_epoch", others=others(), cut=12)
+    assert_same(fit(tmp_path / "cut", "fused_epoch", others=others()), expected)
 
 
 class Counting(keras.callbacks.Callback):

@@ -68,8 +68,17 @@ class GradientStatistics(GradientCallback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begins the sums anew."""
-        for variable in (self._norms, self._whole):
+        for variable in self._sums().values():
             variable.assign(tf.zeros_like(tf.convert_to_tensor(variable)))
+
+    def checkpoint_state(self) -> dict[str, np.ndarray]:
+        """What was measured of the epoch so far."""
+        return {name: tf.convert_to_tensor(each).numpy() for name, each in self._sums().items()}
+
+    def restore_checkpoint_state(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on with an epoch that was cut."""
+        for name, variable in self._sums().items():
+            variable.assign(state[name])
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stops if a gradient was not finite."""
@@ -94,6 +103,9 @@ class GradientStatistics(GradientCallback):
         """Leaves optimizer and model as they were."""
         self.model.optimizer.__dict__.pop("check_finite", None)
         super().take_out()
+
+    def _sums(self) -> dict[str, Any]:
+        return {"norms": self._norms, "whole": self._whole}
 
     def _note_wrong(self, wrong: Any) -> None:
         before = tf.convert_to_tensor(self._wrong_at)
