@@ -51,6 +51,9 @@ def test_every_problem_is_reported_at_once():
         ({"gradient_codec": "int8", "strategy": "ps"}, "'int8' with strategy='ps'"),
         ({"gradient_codec": "int8", "sync_every": 4}, "'int8' with sync_every=4"),
         ({"gradient_codec_warmup": -1}, "gradient_codec_warmup is -1"),
+        ({"nan_guard": "skp"}, "unknown nan_guard 'skp'; did you mean 'skip'"),
+        ({"nan_guard": "roll_back", "warmup": "5%"}, "nan_guard='roll_back' lowers the learning"),
+        ({"nan_guard": "skip", "strategy": "ps"}, "nan_guard judges a step of all workers"),
     ],
 )
 def test_a_wrong_setting_is_named(setting, message):
