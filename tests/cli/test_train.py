@@ -94,6 +94,8 @@ def test_mistakes_are_reported_at_once(capsys, tmp_path, monkeypatch):
         (["--resume", "--out=x", "--model=cnn"], "--model cannot be changed by --resume"),
         (["--resume", "--out=x", "--config=y"], "--config cannot be changed by --resume"),
         (["digits"], "unexpected argument 'digits'"),
+        (["--force_resume"], "--force_resume needs --resume"),
+        (["--preempt_signals=SIGKILL"], "--preempt_signals=SIGKILL: expected names such as"),
     ],
 )
 def test_contradictory_flags(arguments, message, capsys):
@@ -160,6 +162,34 @@ def test_resume_of_a_damaged_run_changes_nothing(gone, finished_run, tmp_path, c
     assert main(["train", "--resume", "--epochs=3", f"--out={out}"]) == 2
     assert "the folder is damaged" in capsys.readouterr().err
     assert contents(out) == before
+
+
+def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_line(finished_run, tmp_path, capsys):
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    assert main(["train", "--epochs=3", f"--out={whole}"]) == 0
+    shutil.copytree(finished_run, out)
+    newest = max(out.glob("checkpoints/step-*"))
+    (newest / "state.json").write_text("{")
+    assert main(["train", "--resume", "--epochs=3", f"--out={out}"]) == 0
+    assert "state.json is damaged" in capsys.readouterr().err
+    assert metrics(out) == metrics(whole)
+
+
+def test_other_settings_are_gone_on_with_by_force(finished_run, tmp_path, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    resume = ["train", "--resume", "--force_resume", "--epochs=3", f"--out={out}"]
+    assert main([*resume, "--model=linear"]) == 2
+    config = json.loads((out / "config.json").read_text())
+    assert (config["model"], config["epochs"]) == ("mlp", 2)  # refused and as before
+    assert main([*resume, "--seed=1"]) == 0
+    assert "going on in spite of differences: order of the data" in capsys.readouterr().err
+    assert [line["epoch"] for line in metrics(out)] == [1, 2, 3]
+
+
+def test_a_folder_that_a_kill_left_empty_is_used(tmp_path):
+    assert main(["train", "--epochs=1", "--model=linear", f"--out={tmp_path}"]) == 0
+    assert (tmp_path / "model.keras").exists()
 
 
 def test_a_run_in_training_is_not_touched(finished_run, tmp_path, capsys):

@@ -119,6 +119,11 @@ class Checkpoint(keras.callbacks.Callback):
         saved = CheckpointFolder(self._files.folder.path).newest() if self.resume else None
         return saved and saved.document["engine"]
 
+    @property
+    def batch_before(self) -> int:
+        """The first batch that the epoch of the newest checkpoint goes on with."""
+        return position_in(self.directory).batch if self.resume else 0
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Takes up the newest checkpoint."""
         self._at, self._is_stopped = Position(0, 0), False

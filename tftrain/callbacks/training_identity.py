@@ -59,7 +59,9 @@ def check(model: Any, identity: dict[str, str], saved: Saved, resume: bool | str
         raise CheckpointError(_another(saved, differences + shapes["model"], remedy))
     differences = differences or shapes["optimizer"]
     if differences and resume != FORCE:
-        remedy = 'give an empty folder, or go on in spite of that with resume="force"'
+        remedy = (
+            'give an empty folder, or go on in spite of that with resume="force" (--force_resume)'
+        )
         raise CheckpointError(_another(saved, differences, remedy))
     return differences
 

@@ -169,11 +169,13 @@ def _fit(
     experiment: Experiment, callbacks: Sequence[keras.callbacks.Callback], first_epoch: int
 ) -> str:
     from tftrain.training import fitting  # as above
+    from tftrain.training.data_identity import DataIdentity
 
+    examples = len(experiment.splits.train)
     history = fitting.fit(
         experiment.model,
         **experiment.fit_arguments(first_epoch),
-        callbacks=list(callbacks),
+        callbacks=[DataIdentity(experiment.config, examples), *callbacks],
         engine=experiment.config.engine,
     )
     return history.engine

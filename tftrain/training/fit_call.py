@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
 from tftrain.distribute.roles import is_multi_worker
 from tftrain.errors import EngineError
@@ -103,6 +104,16 @@ class FitCall:
         told = (getattr(callback, "engine_before", None) for callback in callbacks)
         return next((engine for engine in told if engine), None)
 
+    def _batch_before(self) -> int:
+        """The batch of an epoch to go on with, where an execution has to begin.
+
+        Where several workers take steps together, they were as many at a time before.
+        """
+        if roles.is_multi_worker(self._model.distribute_strategy):
+            return 0
+        callbacks = listed(self._arguments["callbacks"])
+        return next((c.batch_before for c in callbacks if hasattr(c, "batch_before")), 0)
+
     def _measure(self) -> tuple[str, str]:
         data = self._fused(self._train)
         try:
@@ -153,7 +164,8 @@ class FitCall:
         return self._fit(self._train.adapter, validation)
 
     def _by_multi_step(self) -> keras.callbacks.History:
-        train, steps = self._train.several_at_a_time(self._every)
+        every = math.gcd(self._every or 0, self._batch_before()) or None
+        train, steps = self._train.several_at_a_time(every)
         make = functools.partial(MultiSteps, self._model, steps=steps)
         validation = self._validation and self._validation.adapter
         _keep_functions(self._model, of=())
