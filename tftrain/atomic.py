@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+UNFINISHED = ".tmp-"  # what names of files and folders begin with until they are whole
+
 
 @contextlib.contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -86,7 +88,7 @@ def alone_in(folder: Path, refusal: Exception) -> Iterator[None]:
 
 def _beside(target: Path) -> Path:
     # The suffix stays: Keras chooses its file format by it.
-    return target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{target.name}")
+    return target.with_name(f"{UNFINISHED}{uuid.uuid4().hex[:8]}-{target.name}")
 
 
 def _sync(path: Path) -> None:

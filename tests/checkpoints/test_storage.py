@@ -157,3 +157,28 @@ def test_the_background_writer_hands_errors_over():
         writer.start(lambda: done.append(2))
     writer.wait()
     assert done == [1]
+
+
+def test_killed_while_one_is_replaced(folder, monkeypatch):
+    folder.write(5, tensors(1.0), DOCUMENT)
+
+    def kill(*args):
+        raise SystemExit  # nothing after it is done
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tftrain.checkpoints.storage.publish_folder", kill)
+        with pytest.raises(SystemExit):
+            folder.write(5, tensors(2.0), DOCUMENT)
+    assert folder.newest().tensors["model/kernel"][0, 0] == 1.0
+    folder.tidy()
+    assert [path.name for path in folder.path.iterdir()] == ["step-000000005"]
+
+
+def test_what_a_killed_process_left_is_cleared_away(folder):
+    folder.write(5, tensors(), DOCUMENT)
+    (folder.path / ".tmp-0a1b2c3d-step-000000007").mkdir()
+    (folder.path / ".replaced-step-000000005").mkdir()
+    (folder.path / "of-the-user").touch()
+    folder.tidy()
+    left = sorted(path.name for path in folder.path.iterdir())
+    assert left == ["of-the-user", "step-000000005"]

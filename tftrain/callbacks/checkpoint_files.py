@@ -103,6 +103,7 @@ class CheckpointFiles:
             f"another process is writing checkpoints into {path}: give each run a folder of its own"
         )
         self._lock.enter_context(alone_in(path, refusal))
+        self.folder.tidy()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

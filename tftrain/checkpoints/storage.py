@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.atomic import publish_folder
+from tftrain.atomic import UNFINISHED, publish_folder
 from tftrain.errors import CheckpointDamaged, CheckpointError
 from tftrain.keras_api import tf
 
 FORMAT = 1
 _PREFIX, _DIGITS = "step-", 9
+_REPLACED = ".replaced-"
 _TENSORS, _DOCUMENT = "tensors", "state.json"
 
 
@@ -66,7 +67,8 @@ class CheckpointFolder:
 
     def numbers(self) -> list[int]:
         """Numbers of the checkpoints, in order; damaged ones included."""
-        found = [entry.name.removeprefix(_PREFIX) for entry in self.path.glob(f"{_PREFIX}*")]
+        entries = [*self.path.glob(f"{_PREFIX}*"), *self.path.glob(f"{_REPLACED}{_PREFIX}*")]
+        found = {entry.name.removeprefix(_REPLACED).removeprefix(_PREFIX) for entry in entries}
         return sorted(int(number) for number in found if number.isdigit())
 
     def write(
@@ -87,7 +89,7 @@ class CheckpointFolder:
         target = self._of(number)
         replaced = None
         if target.exists():
-            replaced = target.with_name(f".replaced-{target.name}")
+            replaced = self._set_aside(number)
             target.rename(replaced)
         with publish_folder(target) as folder:
             _write_tensors(folder, tensors)
@@ -104,6 +106,8 @@ class CheckpointFolder:
             CheckpointDamaged: It is not what was written.
         """
         path = self._of(number)
+        if not path.is_dir():  # killed between setting it aside and putting another in its place
+            path = self._set_aside(number)
         if not path.is_dir():
             raise CheckpointError(f"{self.path} has no checkpoint of step {number}")
         return Saved(path, number, *_read(path))
@@ -129,11 +133,24 @@ class CheckpointFolder:
             raise CheckpointDamaged(f"no checkpoint in {self.path} is whole: {damage[0]}")
         return None
 
+    def tidy(self) -> None:
+        """Clears away what a killed process has left half done; for the folder's only writer."""
+        for number in self.numbers():
+            target, replaced = self._of(number), self._set_aside(number)
+            if not target.exists():
+                replaced.rename(target)
+            shutil.rmtree(replaced, ignore_errors=True)
+        for unfinished in self.path.glob(f"{UNFINISHED}*-{_PREFIX}*"):
+            shutil.rmtree(unfinished)
+
     def drop_all_but(self, numbers: Collection[int]) -> None:
         """Removes checkpoints, the oldest first."""
         for number in self.numbers():
             if number not in numbers:
                 shutil.rmtree(self._of(number), ignore_errors=True)
+
+    def _set_aside(self, number: int) -> Path:
+        return self.path / f"{_REPLACED}{self._of(number).name}"
 
     def _of(self, number: int) -> Path:
         return self.path / f"{_PREFIX}{number:0{_DIGITS}d}"
