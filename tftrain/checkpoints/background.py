@@ -13,9 +13,11 @@ class BackgroundWriter:
 
     Example:
         >>> writer = BackgroundWriter()
-        >>> writer.start(lambda: print("written"))
+        >>> done = []
+        >>> writer.start(lambda: done.append("written"))
         >>> writer.wait()
-        written
+        >>> done
+        ['written']
     """
 
     def __init__(self) -> None:
