@@ -75,7 +75,7 @@ def assert_same(received, expected):
     ],
 )
 def test_the_signal_is_saved_at_and_the_training_goes_on(tmp_path, whole, method, at, steps):
-    with pytest.raises(Preempted, match=f"SIGTERM.*up to step {steps}:") as raised:
+    with pytest.raises(Preempted, match=f"SIGTERM.*up to step {steps};") as raised:
         fit(tmp_path, Signal(method, at))
     assert (raised.value.exit_code, raised.value.step) == (143, steps)
     assert CheckpointFolder(tmp_path).numbers()[-1] == steps
