@@ -308,11 +308,13 @@ def test_the_engine_is_the_one_before(tmp_path):
     assert fit(tmp_path, "auto")[1].engine == "multi_step"
 
 
-def test_another_engine_cannot_begin_within_its_steps(tmp_path):
+def test_nothing_begins_within_an_execution(tmp_path):
     with pytest.raises(Cut):
         fit(tmp_path, cut=4, every_steps=3)
+    model = make_model()
+    model.steps_per_execution = 2
     with pytest.raises(CheckpointError, match="before batch 3 of epoch 1, but steps are now taken"):
-        fit(tmp_path, "multi_step", every_steps=2)
+        fit(tmp_path, model=model)
 
 
 def test_a_stopped_training_stays_stopped(tmp_path):

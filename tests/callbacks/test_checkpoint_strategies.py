@@ -7,7 +7,7 @@ import pytest
 
 from tests.launched_job import launch, run
 
-JOB = str(Path(__file__).with_name("checkpoint_job.py"))
+JOB = str(Path(__file__).parent / "jobs" / "checkpoints.py")
 
 
 @pytest.fixture(scope="module")

@@ -307,7 +307,7 @@ def test_says_at_once_what_it_cannot_do(tmp_path):
         fit(model, X, NanGuard(), y=X)
 
 
-JOB = Path(__file__).with_name("nan_guard_job.py")
+JOB = Path(__file__).parent / "jobs" / "nan_guard.py"
 SKIPPED = "batches [1, 3], differing [], logs equal True"
 
 

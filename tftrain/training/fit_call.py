@@ -11,7 +11,6 @@ from typing import Any
 
 from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
-from tftrain.distribute.roles import is_multi_worker
 from tftrain.errors import EngineError
 from tftrain.keras_api import keras
 from tftrain.training import engine_choice, engine_memory, fit_arguments, obstacles
@@ -98,7 +97,7 @@ class FitCall:
 
     def _engine_before(self) -> str | None:
         """The engine of the checkpoint that a callback will go on from."""
-        if is_multi_worker(self._model.distribute_strategy):
+        if roles.is_multi_worker(self._model.distribute_strategy):
             return None  # the chief alone may have it, and all must choose alike
         callbacks = listed(self._arguments["callbacks"])
         told = (getattr(callback, "engine_before", None) for callback in callbacks)

@@ -1,4 +1,4 @@
-"""A training cut off and gone on with, under a strategy: `checkpoint_job.py KIND FOLDER`.
+"""A training cut off and gone on with, under a strategy: `checkpoints.py KIND FOLDER`.
 
 Every process writes what it found to FOLDER/NAME.json.
 """

@@ -1,4 +1,4 @@
-"""Skips a batch that is bad on one replica only: `nan_guard_job.py STRATEGY`."""
+"""Skips a batch that is bad on one replica only: `nan_guard.py STRATEGY`."""
 
 import sys
 
