@@ -101,23 +101,8 @@ def test_levels_follow_one_another(mirrored):
 
 
 @pytest.mark.parametrize("name", ["topk:0.05", "powersgd:4"])
-def test_a_checkpoint_keeps_what_replicas_owe_together(mirrored, name):
-    seen = mirrored["resumed"][name]
-    assert seen["largest"] > 0
-    assert all(seen["restored"])
-
-
-@pytest.mark.parametrize("name", ["topk:0.05", "powersgd:4"])
-def test_each_restored_replica_owes_an_equal_part(mirrored, name):
-    assert all(mirrored["resumed"][name]["parts"])
-
-
-def test_powersgd_goes_on_as_if_it_had_never_stopped(mirrored):
-    assert mirrored["resumed"]["powersgd:4"]["apart"] < 1e-5
-
-
-def test_topk_goes_on_nearly_as_if_it_had_never_stopped(mirrored):
-    assert 0 < mirrored["resumed"]["topk:0.05"]["apart"] < 0.05
+def test_a_checkpoint_keeps_what_each_replica_owes(mirrored, name):
+    assert mirrored["resumed"][name] == {"differ": True, "same": True}
 
 
 @pytest.mark.parametrize("who", [0, 1])

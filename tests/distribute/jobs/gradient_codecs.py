@@ -72,27 +72,16 @@ def trained(codec, **compiled):
 
 
 def resumed(codec):
-    """What is left of the state after saving, and where training goes on to."""
+    """What each replica owed when it was saved, and whether training goes on as if it were not."""
     with tempfile.TemporaryDirectory() as own:
         model = model_of(lambda: compressed(codec))
         fit(model, epochs=2, callbacks=[callbacks.Checkpoint(own)])
-        saved = sums(model)
+        owed = [v for v in model.optimizer.gradient_compression.variables if v.aggregation == "sum"]
+        one, other = per_replica(owed)
         fit(model)
         again = model_of(lambda: compressed(codec))
-        callbacks.restore(again, own)
-        restored = sums(again)
-        owed = next(
-            v for v in again.optimizer.gradient_compression.variables if v.aggregation == "sum"
-        )
-        parts, whole = per_replica([owed]), np.ravel(owed.numpy())
-        fit(again)
-    return {
-        "largest": max(float(np.abs(each).max()) for each in saved),
-        "restored": [np.array_equal(a, b) for a, b in zip(saved, restored, strict=True)],
-        "parts": [np.array_equal(part, whole / 2) for part in parts],
-        "apart": float(np.abs(per_replica(model.trainable_variables)[0]
-                              - per_replica(again.trainable_variables)[0]).max()),
-    }  # fmt: skip
+        fit(again, epochs=3, callbacks=[callbacks.Checkpoint(own)])
+    return {"differ": not np.array_equal(one, other), "same": digests(again) == digests(model)}
 
 
 def backed_up():
