@@ -270,7 +270,8 @@ def draw(rates: dict[str, dict[str, dict[str, float]]], path: str) -> None:
 
 def compare() -> None:
     if QUICK.value:
-        flags.FLAGS.rounds, flags.FLAGS.seeds, flags.FLAGS.epochs = 1, min(1, SEEDS.value), 1
+        flags.FLAGS.rounds, flags.FLAGS.seeds = min(1, ROUNDS.value), min(1, SEEDS.value)
+        flags.FLAGS.epochs = 1
     if ROUNDS.value and os.geteuid() != 0:
         raise app.UsageError("needs root: it makes network namespaces (--rounds=0 does without)")
     document: dict[str, Any] = {"benchmark": "gradient_compression", "hidden": HIDDEN}
