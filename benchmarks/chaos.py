@@ -83,7 +83,7 @@ class Training:
     def start(self) -> None:
         command = ["train", f"--out={self.run}", *([] if not self._begun() else ["--resume"])]
         if not self._begun():
-            command += ["--hidden=64", "--engine=keras", f"--epochs={epochs()}", "--seed=1"]
+            command += ["--engine=keras", f"--epochs={epochs()}", "--seed=1"]
             command += ["--checkpoint_every_steps=7", "--dropout=0.2", "--learning_rate=0.001"]
         tftrain = [sys.executable, "-m", "tftrain"]
         if self.workers > 1:
@@ -233,7 +233,8 @@ def unharmed(folder: Path, workers: int) -> tuple[dict[str, Any], float]:
     begin = time.monotonic()
     training.start()
     if training.wait():
-        raise RuntimeError(f"a training without faults failed; see {folder}/log-0.txt")
+        log = (folder / "log-0.txt").read_text()
+        raise RuntimeError(f"a training without faults failed:\n{log[-2000:]}")
     return training.result(), time.monotonic() - begin
 
 

@@ -1,6 +1,7 @@
 """What a disk can do to a training that saves its state."""
 
 import contextlib
+import functools
 import os
 import resource
 import shutil
@@ -12,7 +13,7 @@ import pytest
 
 import tftrain
 from tftrain.callbacks import Checkpoint
-from tftrain.checkpoints import CheckpointFolder
+from tftrain.checkpoints import CheckpointFolder, storage
 from tftrain.keras_api import keras
 
 X = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
@@ -100,6 +101,20 @@ def test_saving_goes_on_when_there_is_room_again(model, tmp_path):
 def test_a_folder_that_is_removed_is_made_again(model, tmp_path):
     folder = tmp_path / "checkpoints"
     fit(model, folder, 5, lambda: shutil.rmtree(folder), blocking=True)
+    assert whole_ones(folder)[-1] == int(model.optimizer.iterations)
+
+
+def test_a_folder_that_is_removed_while_one_is_written(model, tmp_path, monkeypatch):
+    folder, written = tmp_path / "checkpoints", storage._write_document
+
+    def removing(*args):
+        monkeypatch.undo()
+        shutil.rmtree(folder)
+        written(*args)
+
+    begin = functools.partial(monkeypatch.setattr, storage, "_write_document", removing)
+    fit(model, folder, 5, begin)
+    assert storage._write_document is written
     assert whole_ones(folder)[-1] == int(model.optimizer.iterations)
 
 

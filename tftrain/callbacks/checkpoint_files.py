@@ -72,7 +72,7 @@ class CheckpointFiles:
         """
 
         def job() -> None:
-            self.folder.write(number, tensors, document)
+            self._write(number, tensors, document)
             newest = self.folder.numbers()[-self._keep :]
             self.folder.drop_all_but({*newest, *kept})
 
@@ -104,6 +104,14 @@ class CheckpointFiles:
         )
         self._lock.enter_context(alone_in(path, refusal))
         self.folder.tidy()
+
+    def _write(self, number: int, tensors: dict[str, Any], document: dict[str, Any]) -> None:
+        try:
+            self.folder.write(number, tensors, document)
+        except OSError:
+            if self.folder.path.exists():
+                raise
+            self.folder.write(number, tensors, document)  # it was removed meanwhile: made again
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
