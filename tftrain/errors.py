@@ -104,7 +104,7 @@ class PeerLost(TftrainError):
         names = ", ".join(f"{name} at {address}" for name, address in lost.items())
         super().__init__(
             f"{here} lost {names}: it died or its network failed, see its log; start the job "
-            "again, it continues from its last checkpoint if it writes one (BackupAndRestore)"
+            "again, it goes on from its last checkpoint if it writes any (callbacks.Checkpoint)"
         )
 
 
@@ -127,9 +127,8 @@ class ServerLost(TftrainError):
         self.tasks = tuple(tasks)
         super().__init__(
             f"lost parameter server {', '.join(self.tasks)}: the variables it held are gone and "
-            "training cannot go on. Start the whole job again; with keras.callbacks."
-            "BackupAndRestore, or model.load_weights on the last checkpoint before fit, it "
-            "resumes from the last checkpoint instead of the beginning"
+            "training cannot go on. Start the whole job again; with tftrain.callbacks.Checkpoint "
+            "it goes on from the last checkpoint instead of the beginning"
         )
 
 

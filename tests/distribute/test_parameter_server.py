@@ -144,7 +144,7 @@ def test_restarted_worker_takes_over_when_the_other_is_killed(job):
 
 def test_killed_server_ends_fit_naming_it_within_the_limit(job):
     assert "/job:ps/task:0 (127.0.0.1:" in job["server_killed"]["message"]
-    assert "BackupAndRestore" in job["server_killed"]["message"]
+    assert "callbacks.Checkpoint" in job["server_killed"]["message"]
     assert job["server_killed"]["seconds"] < 20
 
 
