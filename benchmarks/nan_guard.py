@@ -1,5 +1,5 @@
-"""Target: `NanGuard` costs under 2% of a step's time; met but for large dense layers, where it is up
-to 11% (docs/how-to/survive-bad-steps.md). The peers: Keras's `TerminateOnNaN`, which
+"""Target: `NanGuard` costs under 2% of a step's time; met but for large dense layers, where it
+is up to 11% (docs/how-to/survive-bad-steps.md). The peers: Keras's `TerminateOnNaN`, which
 looks at the loss after every batch and ends the training when all weights are NaN already, and
 `tf.debugging.enable_check_numerics`, which looks at the output of every operation.
 

@@ -71,10 +71,8 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         given = [] if values.force_resume else _given_settings(values)
         fixed = [name for name in (*given, "config") if values[name].present]
         for name in sorted(set(fixed) - set(_CHANGED_BY_RESUME)):
-            yield (
-                f"--{name} cannot be changed by --resume: the run's own setting holds; "
-                "--force_resume goes on with another"
-            )
+            remedy = "" if name == "config" else "; --force_resume goes on with another"
+            yield f"--{name} cannot be changed by --resume: the run's own setting holds{remedy}"
         return
     for name in ("out", "config"):
         if values[name].present and not values[name].value:
