@@ -175,6 +175,14 @@ def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_line(finished_run, tm
     assert metrics(out) == metrics(whole)
 
 
+def test_a_run_that_was_killed_while_it_exported_ends(finished_run, tmp_path, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    (out / "saved_model" / ".tmp-20914651-2").mkdir()
+    assert main(["train", "--resume", f"--out={out}"]) == 0
+    assert f"SavedModel     {out}/saved_model/2" in capsys.readouterr().out
+
+
 def test_other_settings_are_gone_on_with_by_force(finished_run, tmp_path, capsys):
     out = tmp_path / "run"
     shutil.copytree(finished_run, out)

@@ -248,7 +248,8 @@ def _name(config: training.TrainConfig) -> str:
 
 def _summary(folder: training.RunFolder) -> str:
     result = folder.read_result()
-    exported = max(folder.saved_model.iterdir(), key=lambda version: int(version.name))
+    versions = [path for path in folder.saved_model.iterdir() if path.name.isdigit()]
+    exported = max(versions, key=lambda version: int(version.name))  # a kill may leave others
     rows = {
         "test accuracy": f"{result['test_accuracy']:.4f}",
         "training": f"{result['train_seconds']:.1f} s",
