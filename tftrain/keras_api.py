@@ -99,6 +99,18 @@ def _kept_for_good() -> Iterator[None]:
             gc.enable()
 
 
+@contextlib.contextmanager
+def quiet_logger() -> Iterator[None]:
+    """Holds back TensorFlow's warnings, such as those of retracing; its errors are shown."""
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 _loading = False
 
 

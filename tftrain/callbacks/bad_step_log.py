@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from tftrain import distribute
 from tftrain.atomic import replace_file
 from tftrain.callbacks.bad_steps import BadStep
+from tftrain.notices import notice
 
 _LINES = 5  # of an epoch; the others are counted
 
@@ -64,7 +64,7 @@ class BadStepLog:
     def say(self, text: str) -> None:
         """Prints a line."""
         if self._is_writer:
-            print(f"tftrain: {text}", file=sys.stderr)
+            notice(text)
 
     def state(self) -> dict[str, Any]:
         """What a training that goes on must know."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from tftrain.callbacks import checkpoint_sharing, training_identity, training_state
 from tftrain.callbacks.best_epoch import BestEpoch
-from tftrain.callbacks.checkpoint_files import CheckpointFiles, say
+from tftrain.callbacks.checkpoint_files import CheckpointFiles
 from tftrain.callbacks.checkpoint_times import CheckpointTimes
 from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
@@ -20,6 +20,7 @@ from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume, fit
 from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.errors import BadInput
 from tftrain.keras_api import keras
+from tftrain.notices import notice
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -200,7 +201,7 @@ class Checkpoint(keras.callbacks.Callback):
         def check(saved: Saved) -> None:
             differences = training_identity.check(self.model, self._identity, saved, self.resume)
             if differences:
-                say(f"going on in spite of differences: {'; '.join(differences)}")
+                notice(f"going on in spite of differences: {'; '.join(differences)}")
             if training_identity.moves_batches(differences):
                 saved.document["batch"] = 0  # it counts other batches
 
@@ -224,13 +225,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _tell(self, saved: Saved, missing: list[str]) -> None:
         if missing:
-            say(f"{saved.path} has no state of {', '.join(missing)}, or they are gone")
+            notice(f"{saved.path} has no state of {', '.join(missing)}, or they are gone")
         if change := training_identity.change_of_replicas(self.model, saved):
-            say(change)
+            notice(change)
         where = (
             "where it was stopped" if saved.document["stopped"] else f"epoch {self._at.epoch + 1}"
         )
-        say(f"going on after step {saved.number}, in {where}")
+        notice(f"going on after step {saved.number}, in {where}")
 
     def _others(self) -> list[Any]:
         return [each for each in fit_exit.callbacks_of(self.model) if each is not self]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from tftrain.atomic import alone_in
 from tftrain.checkpoints import BackgroundWriter, CheckpointFolder, Saved
 from tftrain.errors import CheckpointError
+from tftrain.notices import notice
 
 
 class CheckpointFiles:
@@ -48,7 +48,7 @@ class CheckpointFiles:
             CheckpointError: A newer tftrain wrote the newest.
         """
         self._guarded(self._writer.wait)
-        return self.folder.newest(say)
+        return self.folder.newest(notice)
 
     def save(
         self,
@@ -93,7 +93,7 @@ class CheckpointFiles:
         try:
             self._writer.wait()
         except Exception as error:
-            say(f"a checkpoint is not saved: {error}")
+            notice(f"a checkpoint is not saved: {error}")
         self._lock.close()
 
     def _make_own(self) -> None:
@@ -119,9 +119,4 @@ class CheckpointFiles:
         except OSError as error:
             if self._raises:
                 raise
-            say(f"a checkpoint is not saved, the training goes on: {error}")
-
-
-def say(text: str) -> None:
-    """Tells the user something in a line."""
-    print(f"tftrain: {text}", file=sys.stderr)
+            notice(f"a checkpoint is not saved, the training goes on: {error}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tftrain.keras_api import tf
+from tftrain.notices import notice
 
 _WAITING = 0.3
 _WORTH_TELLING = 1.0  # seconds of an epoch
@@ -43,7 +43,7 @@ class ResourceWarnings:
         """
         for subject, text in self._found(figures, batches):
             if subject not in self._said:
-                print(f"tftrain: {text}", file=sys.stderr)
+                notice(text)
                 self._said.add(subject)
 
     def _found(self, figures: Mapping[str, float], batches: int) -> Iterator[tuple[str, str]]:

@@ -12,13 +12,13 @@ from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.model_kinds import TF_KERAS
-from tftrain.compress.notices import notice
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
 from tftrain.compress.twin import Twin, to_tf_keras
 from tftrain.compress.weight_patterns import has_zeros, values_of
 from tftrain.errors import CompressionError, UnknownName
 from tftrain.keras_api import keras
+from tftrain.notices import notice
 
 CLUSTERS = 16
 CENTROIDS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from tftrain.compress.notices import notice
 from tftrain.compress.tf_keras_api import tf_keras
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras, tf
+from tftrain.notices import notice
 
 _REMEDY = "give the fine-tuning another one by optimizer=, such as keras.optimizers.Adam(1e-4)"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tftrain.compress.answers import Answers, judge
 from tftrain.compress.programs import programs
 from tftrain.compress.variants import Variant, first_rows
 from tftrain.compress.weight_counts import WeightCounts, count
-from tftrain.keras_api import tf
+from tftrain.keras_api import quiet_logger
 from tftrain.latency import Latency
 
 
@@ -74,25 +73,13 @@ def measure(
     """
     x, y = examples
     tell(f"measuring the accuracy of {len(variants)} variants")
-    with _untold_traces():
+    with quiet_logger():  # Keras traces `predict` for each model and size of a batch
         answers = [judge(y, variant.predict(x)) for variant in variants]
         latencies = _latencies(variants, x, batch_sizes, rounds, tell)
     return tuple(
         _measured(variant, answer, answers[0], labels, of)
         for variant, answer, of in zip(variants, answers, latencies, strict=True)
     )
-
-
-@contextlib.contextmanager
-def _untold_traces() -> Iterator[None]:
-    """Keras traces `predict` for each model and size of a batch, and TensorFlow warns of it."""
-    logger = tf.get_logger()
-    before = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _measured(

@@ -12,7 +12,6 @@ from tftrain.compress import fine_tuning
 from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
-from tftrain.compress.notices import notice
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.structures import Structure, structure_of
 from tftrain.compress.tf_keras_api import prune_registry, pruning_wrapper, tf_keras, tfmot
@@ -21,6 +20,7 @@ from tftrain.compress.weight_patterns import is_clustered
 from tftrain.compress.wrapped_layers import pass_masks
 from tftrain.errors import CompressionError, UnknownName
 from tftrain.keras_api import keras
+from tftrain.notices import notice
 
 SPARSITY = 0.8
 SCHEDULES = ("polynomial", "constant")

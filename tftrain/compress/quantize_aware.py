@@ -15,7 +15,6 @@ from tftrain.compress.chosen_layers import choose
 from tftrain.compress.compile_translation import require_compiled
 from tftrain.compress.fine_tuning import FineTuning
 from tftrain.compress.model_kinds import TF_KERAS
-from tftrain.compress.notices import notice
 from tftrain.compress.quantizable_layers import QuantizableLayers
 from tftrain.compress.restored import restored, strategy_scope
 from tftrain.compress.tf_keras_api import tf_keras, tfmot
@@ -23,6 +22,7 @@ from tftrain.compress.twin import Twin, to_tf_keras
 from tftrain.compress.weight_patterns import has_zeros, is_clustered
 from tftrain.errors import CompressionError
 from tftrain.keras_api import keras
+from tftrain.notices import notice
 
 
 @dataclasses.dataclass(frozen=True)

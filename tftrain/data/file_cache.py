@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tftrain.data.records.schema import RAW, Encoder
 from tftrain.data.records.shard_files import write_shard
 from tftrain.errors import BadInput, DataError
 from tftrain.keras_api import tf
+from tftrain.notices import notice
 
 _FORMAT = "decoded 1"
 _KEY_LENGTH = 16
@@ -48,7 +48,7 @@ def _key(split: RecordSplit) -> str:
 
 
 def _copy(split: RecordSplit, target: Path) -> None:
-    print(f"tftrain: decoding {len(split):,} examples into {target}", file=sys.stderr)
+    notice(f"decoding {len(split):,} examples into {target}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with publish_folder(target) as temporary, naming_damage():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tftrain.data.file_cache import cached
 from tftrain.data.records import RecordSplit
 from tftrain.errors import BadInput
 from tftrain.keras_api import tf
+from tftrain.notices import notice
 
 Augment = Callable[..., tuple[Any, Any]]
 IN_MEMORY = "memory"
@@ -156,7 +156,7 @@ def _of_records(
     counts = [each.examples for each in split.shards]
     part = sharding.share(shard, counts)
     if shard is not None:
-        print(f"tftrain: {sharding.describe(part, counts)}", file=sys.stderr)
+        notice(sharding.describe(part, counts))
     if cache is None:
         return RecordSource(split, part, on_error)
     if cache == IN_MEMORY:

@@ -12,7 +12,6 @@ Making a strategy also activates the repairs of Keras (`keras_bridge`).
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from tftrain.distribute import clusters, roles, runtime
 from tftrain.distribute.clusters import Cluster
 from tftrain.errors import ConfigError, StrategyError, UnknownName
 from tftrain.keras_api import tf
+from tftrain.notices import notice
 
 NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
 START_TIMEOUT_VARIABLE = "TFTRAIN_START_TIMEOUT"
@@ -132,7 +132,7 @@ def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
     where = f", {cluster.name} of {_size(cluster)} by {source}" if cluster else ""
     count = made.num_replicas_in_sync
     replicas = f"{count} replica" + "s" * (count > 1)
-    print(f"tftrain: strategy {chosen} ({reason}){where}, {replicas}", file=sys.stderr)
+    notice(f"strategy {chosen} ({reason}){where}, {replicas}")
     return chosen, made
 
 

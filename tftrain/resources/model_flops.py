@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import keras, quiet_logger, tf
 
 _ROWS = 8  # of the batch that is counted; as good as any other
 _STEP = 3  # a step's operations by those of the forward pass
@@ -66,20 +64,8 @@ def _counted(graph: Any) -> int:
     profiler = tf.compat.v1.profiler
     options = profiler.ProfileOptionBuilder.float_operation()
     silent = profiler.ProfileOptionBuilder(options).with_empty_output().build()
-    with _without_advice():
+    with quiet_logger():  # at the first call it says that its profiler is of version 1
         return profiler.profile(graph, options=silent).total_float_ops
-
-
-@contextmanager
-def _without_advice() -> Iterator[None]:
-    """TensorFlow says at the first call that its profiler is of version 1."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _of_einsum(operation: Any) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge.symbolic_build import batch_of_specs
 from tftrain.errors import EngineError
 from tftrain.keras_api import keras
+from tftrain.notices import notice
 from tftrain.training import engine_choice, engine_memory, fit_arguments, obstacles
 from tftrain.training.batch_callbacks import (
     listed,
@@ -253,5 +253,5 @@ def _keep_functions(model: Any, of: Any) -> None:
 def _say_once(model: Any, text: str) -> None:
     """Repeated calls of `fit` say it once."""
     if getattr(model, "_tftrain_said", None) != text:
-        print(f"tftrain: {text}", file=sys.stderr)
+        notice(text)
         model.__dict__["_tftrain_said"] = text

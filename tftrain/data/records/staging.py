@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tftrain.atomic import alone_in, replace_file
+from tftrain.atomic import UNFINISHED, alone_in, replace_file
 from tftrain.data.records.shards import Shard, sha256
 from tftrain.errors import BadInput
 
@@ -66,7 +66,7 @@ class Staging:
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.files, self._state):
             folder.mkdir(exist_ok=True)
-        for path in self.files.glob(".tmp-*"):  # a killed process left it half written
+        for path in self.files.glob(f"{UNFINISHED}*"):  # a killed process left it half written
             path.unlink()
         self._write_json(_PLAN, plan)
 

@@ -1,4 +1,4 @@
-"""What a compression says on the way."""
+"""What the person at the terminal is told on the way; results go elsewhere."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import sys
 
 
 def notice(text: str) -> None:
-    """Tells the person at the terminal; results go elsewhere."""
+    """Tells it in a line on stderr."""
     print(f"tftrain: {text}", file=sys.stderr)
