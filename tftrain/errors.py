@@ -293,3 +293,30 @@ def suggestion(received: str, known: Iterable[str]) -> str:
     """A phrase that offers the nearest known name, or nothing."""
     nearest = difflib.get_close_matches(str(received), list(known), n=1)
     return f" did you mean {nearest[0]!r}?" if nearest else ""
+
+
+class VerificationFailed(TftrainError):
+    """What was exported does not answer as the model does; nothing was published.
+
+    Attributes:
+        differences: One sentence a call that answered otherwise.
+    """
+
+    def __init__(self, differences: Iterable[str]) -> None:
+        self.differences = tuple(differences)
+        super().__init__("; ".join(self.differences))
+
+
+class ServingError(TftrainError):
+    """A request that the server refuses, in the words and with the code of TF Serving.
+
+    Attributes:
+        code: The gRPC status, by name: "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION",
+            "UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL".
+        message: What both protocols say.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(f"{code}: {message}")
