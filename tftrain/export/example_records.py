@@ -37,7 +37,7 @@ def examples(raw: Mapping[str, np.ndarray]) -> list[Any]:
     return [
         tf.train.Example(
             features=tf.train.Features(
-                feature={name: _feature(array[row]) for name, array in raw.items()}
+                feature={name: _feature(array[row : row + 1]) for name, array in raw.items()}
             )
         )
         for row in range(rows)
@@ -45,7 +45,7 @@ def examples(raw: Mapping[str, np.ndarray]) -> list[Any]:
 
 
 def _feature(values: np.ndarray) -> Any:
-    flat = np.asarray(values).ravel()
+    flat = values.ravel()
     if flat.dtype.kind == "O":
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=flat.tolist()))
     if flat.dtype.kind in "iub":

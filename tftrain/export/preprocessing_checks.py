@@ -10,7 +10,7 @@ import numpy as np
 from tftrain.errors import BadInput, ExportError
 from tftrain.export.graph_checks import require_no_python
 from tftrain.export.served_model import ServedModel, require_fit
-from tftrain.keras_api import tf
+from tftrain.keras_api import quiet_logger, tf
 
 _REMEDY = "write it with functions of TensorFlow or keras.ops, which the graph can hold"
 _ROWS = 3
@@ -31,7 +31,8 @@ def check(served: ServedModel, examples: Mapping[str, np.ndarray]) -> None:
         return
     function = tf.function(lambda **raw: served.prepared(raw), autograph=False)
     try:
-        concrete = function.get_concrete_function(**served.raw)
+        with quiet_logger():  # it comments on lambdas that share a line
+            concrete = function.get_concrete_function(**served.raw)
     except Exception as error:
         raise ExportError(f"preprocessing cannot be traced ({_line(error)}): {_REMEDY}") from error
     require_no_python(concrete.graph, "preprocessing")

@@ -143,7 +143,7 @@ def _prepared(
 def _staged(base: Path, export: _Export) -> Iterator[atomic.StagedFolder]:
     """A folder beside the versions, on the same file system; nothing is left if it fails."""
     free = versions.free_bytes(base)
-    if export.bytes > free:
+    if free is not None and export.bytes > free:
         raise _no_space(base, f"{export.bytes:,} bytes are needed at least, {free:,} are left")
     made = _make(base)
     try:

@@ -68,8 +68,8 @@ def served_model(model: Any, preprocessing: Preprocessing | None, raw: Any) -> S
         raise ExportError(str(error)) from error
     if preprocessing is not None and not callable(preprocessing):
         raise ExportError(
-            f"preprocessing is a {type(preprocessing).__name__}; expected a function, a Keras "
-            "layer or a model, from a batch of raw inputs to the model's"
+            f"preprocessing is {preprocessing!r}; expected a function, a Keras layer or a model, "
+            "from a batch of raw inputs to the model's"
         )
     specs, structure = _given(raw) if raw is not None else _default(signature, preprocessing)
     if preprocessing is None:

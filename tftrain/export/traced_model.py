@@ -9,7 +9,7 @@ from typing import Any
 from tftrain.errors import ExportError
 from tftrain.export.graph_checks import last_operation, require_no_python
 from tftrain.export.served_model import ServedModel
-from tftrain.keras_api import tf
+from tftrain.keras_api import quiet_logger, tf
 from tftrain.portable_layers import without_fused_loops
 
 OUTPUT = "outputs"  # the name of an only output
@@ -86,7 +86,7 @@ def trace(served: ServedModel, labels: tuple[str, ...] | None) -> TracedModel:
     model = served.signature.model
     function = tf.function(lambda **raw: _answers(served, raw), autograph=False)
     try:
-        with without_fused_loops(model):
+        with without_fused_loops(model), quiet_logger():
             concrete = function.get_concrete_function(**served.raw)
     except ExportError:
         raise

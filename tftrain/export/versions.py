@@ -24,7 +24,7 @@ def check(base: Path, version: int | None, keep: int | None) -> None:
     for name, number in (("version", version), ("keep", keep)):
         if number is not None and not 1 <= number <= _LARGEST:
             raise ExportError(f"{name} is {number}; expected a positive integer")
-    there = next(path for path in (base, *base.absolute().parents) if path.exists())
+    there = _existing(base)
     if not there.is_dir():
         raise ExportError(f"{base} cannot be made a folder: {there} is a file")
     if version is not None:
@@ -99,7 +99,11 @@ def prune(base: Path, keep: int, published: Path) -> list[Path]:
     return removed
 
 
-def free_bytes(base: Path) -> int:
-    """Space left where the versions go."""
-    there = next(path for path in (base, *base.absolute().parents) if path.exists())
-    return shutil.disk_usage(there).free
+def free_bytes(base: Path) -> int | None:
+    """Space left where the versions go; None where the file system does not say."""
+    usage = shutil.disk_usage(_existing(base))
+    return usage.free if usage.total else None
+
+
+def _existing(base: Path) -> Path:
+    return next(path for path in (base, *base.absolute().parents) if path.exists())
