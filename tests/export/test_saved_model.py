@@ -193,3 +193,11 @@ def test_a_base_that_is_a_file_is_refused(base, tmp_path, small_model):
 def test_a_base_that_cannot_be_made_is_refused(small_model):
     with pytest.raises(ExportError, match="/proc/exports cannot be made a folder"):
         export.saved_model(small_model, "/proc/exports", verify=False)
+
+
+def test_a_base_that_can_only_be_read_is_refused(small_disk, small_model):
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(ExportError, match="cannot be written to: choose another folder"):
+        export.saved_model(small_model, small_disk, verify=False)
+    with pytest.raises(ExportError, match="cannot be made a folder: Read-only file system"):
+        export.saved_model(small_model, small_disk / "base", verify=False)
