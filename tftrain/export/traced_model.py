@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tftrain.errors import ExportError
+from tftrain.export.class_labels import ADDED
 from tftrain.export.graph_checks import last_operation, require_no_python
 from tftrain.export.resources import used_tables
 from tftrain.export.served_model import ServedModel
@@ -76,6 +77,11 @@ def check_labels(traced: TracedModel) -> None:
         shapes = ", ".join(f"{name} {list(one.shape)}" for name, one in traced.outputs.items())
         raise ExportError(
             f"labels need one output of scores [B, classes]; the model gives {shapes}"
+        )
+    if traced.only in ADDED:
+        raise ExportError(
+            f"the model's output is called {traced.only!r}, as is what labels add to it: call it "
+            "otherwise, such as 'scores'"
         )
     if len(traced.labels) != traced.classes:
         raise ExportError(

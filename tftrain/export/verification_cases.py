@@ -72,10 +72,9 @@ def _clearest(traced: TracedModel, raw: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _expected(name: str, traced: TracedModel, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
     if name in (DEFAULT, BYTES):
-        labels = (
-            class_labels.best_label(traced.labels, outputs[traced.only]) if traced.labels else {}
-        )
-        return {**outputs, **labels}
+        if traced.labels is None:
+            return outputs
+        return {**outputs, **class_labels.best_label(traced.labels, outputs[traced.only])}
     if name == REGRESS:
         return {"outputs": outputs[traced.only].reshape(-1)}
     assert name == CLASSIFY
