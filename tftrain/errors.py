@@ -168,7 +168,7 @@ class RecordsDamaged(TftrainError):
 
 
 class NoSpace(TftrainError):
-    """The disk is full; what was written so far is kept, and the same command goes on with it."""
+    """The disk is full; the message says what became of what was written so far."""
 
 
 class CallbackError(BadInput):

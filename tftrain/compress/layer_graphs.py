@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tftrain import model_signature
 from tftrain.compress.model_kinds import ModelKind
 from tftrain.errors import CompressionError
 from tftrain.keras_api import tf
-from tftrain.litert import signature
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,7 @@ class _Reading:
 
     def of(self, model: Any) -> Graph:
         functional = self._opened(model)
-        taken, _ = signature.ends(functional)
+        taken, _ = model_signature.ends(functional)
         structure = tf.nest.map_structure(lambda _: self._place(), taken)
         inputs = [
             Input(place, tensor.name.split(":")[0], tuple(tensor.shape), _dtype(tensor))
@@ -133,7 +133,7 @@ class _Reading:
 
     def _follow(self, functional: Any, arguments: list[Any], path: str) -> Any:
         """Calls what a functional model calls; gives its outputs' places as it gives them."""
-        taken, given = signature.ends(functional)
+        taken, given = model_signature.ends(functional)
         values = dict(zip(map(id, tf.nest.flatten(taken)), arguments, strict=True))
         for node in _nodes(functional):
             operation, args, kwargs = self._kind.call_of(node)

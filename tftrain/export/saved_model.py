@@ -1,101 +1,189 @@
-"""Export a Keras 3 model as a numbered SavedModel that TF Serving can run.
+"""Export a model as a numbered SavedModel that TensorFlow Serving can run.
 
-`tf.saved_model.save` of a Keras 3 model loads in Python, but fails in Serving, which does not
-find the variables (keras#19274); `keras.export.ExportArchive` writes a complete one.
+What it promises to those who call it is told in docs/design/serving-contract.md.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
 import os
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from tftrain.atomic import publish_folder
-from tftrain.errors import ExportError
+import numpy as np
+
+from tftrain import atomic
+from tftrain.errors import ExportError, NoSpace
+from tftrain.export import (
+    preprocessing_checks,
+    saved_model_files,
+    serving_files,
+    signature_choice,
+    traced_model,
+    verification,
+    verification_cases,
+    versions,
+    warm_up,
+)
+from tftrain.export.class_labels import checked_labels
+from tftrain.export.raw_examples import raw_examples
+from tftrain.export.served_model import Preprocessing, served_model
+from tftrain.export.traced_model import TracedModel
 from tftrain.keras_api import keras, tf
+from tftrain.notices import notice
 
-_ATTEMPTS = 100
+_STAGED = "export"
 
 
 def saved_model(
-    model: keras.Model, base: str | os.PathLike[str], version: int | None = None
+    model: keras.Model,
+    base: str | os.PathLike[str],
+    version: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    labels: Sequence[str] | None = None,
+    signatures: Collection[str] | None = None,
+    warmup: Any = None,
+    *,
+    raw: Any = None,
+    name: str | None = None,
+    keep: int | None = None,
+    verify: bool = True,
 ) -> Path:
-    """Writes `base/VERSION`, with one signature, `serving_default`, for any batch size.
+    """Writes `base/VERSION`, verified, for batches of any size; it appears whole or not at all.
 
-    The version appears at once and complete, or not at all.
+    Beside the versions lie `models.config`, `batching.config`, `monitoring.config` and
+    `docker-compose.yml` for TensorFlow Serving. They are written once; then they are the user's.
 
     Args:
-        model: A built model with one input `[B, ...]` and one output.
+        model: Built; Functional, Sequential, or subclassed with one input; of tf_keras as well.
         base: Folder of the versions, made if missing.
         version: A positive integer; by default one more than the largest there.
+        preprocessing: From a raw batch to the model's inputs: a function of TensorFlow, a Keras
+            layer or a model. It becomes part of the graph.
+        labels: A name for each class, if the model has one output of scores `[B, classes]` (or
+            `[B, 1]` from a sigmoid: two classes). The answers then hold `label` and `score` too.
+        signatures: Of "serving_default" (always written), "bytes" (encoded pictures), "classify"
+            and "regress" (`tf.train.Example`); None for those that suit the model.
+        warmup: Examples of raw inputs `[N, ...]` for warm-up requests and verification: in a list
+            or a dict if there are several inputs; `(x, y)`; something with `.x`; a batched
+            dataset. Random ones by default.
+        raw: TensorSpec of a raw batch, `(None, ...)`, or a dict of them by name; by default uint8
+            in the model's shape before a preprocessing, and the model's own input without.
+        name: The model is served under; by default what models.config says, else the folder's.
+        keep: Afterwards only so many of the newest versions are kept; None keeps all.
+        verify: Whether every signature is called in a process without Keras, with batches of 1, 3
+            and 0, and compared with the model, before the version is published.
 
     Returns:
         The path of the new version.
 
     Raises:
-        ExportError: The model is not built, has several inputs or outputs, the version exists
-            or is not positive, or `base` cannot be written.
+        ExportError: It cannot be exported as asked; said before anything is written.
+        UnknownName: There is no such signature.
+        VerificationFailed: What was written answers otherwise; nothing is published.
+        NoSpace: The disk is full; nothing is published.
+
+    Example:
+        >>> import tempfile
+        >>> from tftrain import models
+        >>> model = models.linear((8, 8, 1), classes=3)
+        >>> saved_model(model, tempfile.mkdtemp(), labels=["a", "b", "c"], verify=False).name
+        '1'
     """
-    _check_model(model)
     base = Path(base)
+    versions.check(base, version, keep)
+    served_as = serving_files.model_name(base, name)
+    batch_sizes = serving_files.batch_sizes(base)
+    export = _prepared(model, preprocessing, raw, labels, signatures, warmup)
+    if verify:
+        verification.warm_up()
+    with _staged(base, export) as staged:
+        saved_model_files.write(staged.path, export.traced, export.names)
+        warm_up.write(staged.path, served_as, export.names, export.examples, batch_sizes)
+        if verify:
+            _verify(staged.path, export)
+        published = versions.publish(staged, base, version)
+        serving_files.write_missing(base, served_as)
+    if keep is not None:
+        versions.prune(base, keep, published)
+    if signatures is None:
+        notice(f"{published} has the signatures {', '.join(export.names)}")
+    return published
+
+
+@dataclasses.dataclass(frozen=True)
+class _Export:
+    traced: TracedModel
+    names: tuple[str, ...]
+    examples: dict[str, np.ndarray]
+
+    @property
+    def bytes(self) -> int:
+        """Of the variables, which are most of what is written."""
+        variables = self.traced.function.graph.variables
+        return sum(variable.dtype.size * variable.shape.num_elements() for variable in variables)
+
+
+def _prepared(
+    model: Any, preprocessing: Any, raw: Any, labels: Any, signatures: Any, warmup: Any
+) -> _Export:
+    """All that can be refused is refused here, before anything is written."""
+    names = checked_labels(labels)
+    served = served_model(model, preprocessing, raw)
+    examples = raw_examples(served, warmup)
+    preprocessing_checks.check(served, examples)
+    traced = traced_model.trace(served, names)
+    return _Export(traced, signature_choice.choose(signatures, traced), examples)
+
+
+@contextlib.contextmanager
+def _staged(base: Path, export: _Export) -> Iterator[atomic.StagedFolder]:
+    """A folder beside the versions, on the same file system; nothing is left if it fails."""
+    free = versions.free_bytes(base)
+    if free is not None and export.bytes > free:
+        raise _no_space(base, f"{export.bytes:,} bytes are needed at least, {free:,} are left")
+    made = _make(base)
+    try:
+        atomic.clear_leftovers(base)
+        with atomic.staged_folder(base, _STAGED) as staged:
+            yield staged
+    except BaseException as error:
+        for folder in made:
+            with contextlib.suppress(OSError):  # somebody else uses it by now
+                folder.rmdir()
+        if _is_full(error):
+            raise _no_space(base, str(error)) from error
+        raise
+
+
+def _make(base: Path) -> list[Path]:
+    """Makes the folder; gives those that were made, the innermost first."""
+    missing = [path for path in (base, *base.parents) if not path.exists()]
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"{base} cannot be made a folder: {error.strerror}") from error
-    if version is not None and version < 1:
-        raise ExportError(f"version is {version}; expected a positive integer")
-    for _ in range(_ATTEMPTS):
-        target = base / str(version or _next_version(base))
-        if version is not None and target.exists():
-            raise ExportError(f"{target} exists; versions are never replaced: choose another")
-        if not target.exists() and _publish(model, target):
-            return target
-    raise ExportError(f"{base}: other exports took {_ATTEMPTS} version numbers meanwhile")
+    if not os.access(base, os.W_OK | os.X_OK):
+        raise ExportError(f"{base} cannot be written to: choose another folder")
+    return missing
 
 
-def _check_model(model: keras.Model) -> None:
-    if not model.built:
-        raise ExportError(
-            f"model {model.name!r} is not built: call it on a batch, or give it an Input"
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ExportError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} "
-            "outputs; expected one of each"
-        )
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    texts = ("No space left", "File too large", "Disk quota exceeded")
+    return isinstance(error, tf.errors.OpError) and any(text in str(error) for text in texts)
 
 
-def _next_version(base: Path) -> int:
-    return 1 + max((int(path.name) for path in base.iterdir() if _is_version(path.name)), default=0)
-
-
-def _is_version(name: str) -> bool:
-    return name.isascii() and name.isdecimal()
-
-
-def _publish(model: keras.Model, target: Path) -> bool:
-    """False if another export took the version number first."""
-    try:
-        with publish_folder(target) as folder:
-            _write(model, folder)
-    except OSError:
-        if target.exists():
-            return False
-        raise
-    return True
-
-
-def _write(model: keras.Model, folder: Path) -> None:
-    shape, dtype = model.inputs[0].shape, model.inputs[0].dtype
-
-    def serve(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        # float32 whatever the model's policy: Serving clients cannot read bfloat16
-        return {"outputs": tf.cast(model(inputs, training=False), tf.float32)}
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serving_default",
-        serve,
-        input_signature=[tf.TensorSpec((None, *shape[1:]), dtype, name="inputs")],
+def _no_space(base: Path, reason: str) -> NoSpace:
+    return NoSpace(
+        f"{base}: no space ({' '.join(reason.split())}); nothing was published: free some"
     )
-    archive.write_out(folder, verbose=False)
+
+
+def _verify(folder: Path, export: _Export) -> None:
+    cases = verification_cases.cases(export.names, export.traced, export.examples)
+    verification.verify(folder, cases)

@@ -13,7 +13,7 @@ import numpy as np
 from tftrain.errors import ConversionFailed
 from tftrain.litert import converter, examples, model_checks, modes, signature, tracing
 from tftrain.litert.lite_model import LiteModel
-from tftrain.litert.signature import Signature
+from tftrain.model_signature import Signature
 
 
 def convert(

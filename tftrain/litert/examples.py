@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from tftrain import given_examples
 from tftrain.errors import BadInput, CompressionError
-from tftrain.keras_api import tf
-from tftrain.litert import model_checks, structures
-from tftrain.litert.signature import Signature, Tensor, read
+from tftrain.litert.signature import read
+from tftrain.model_signature import Signature, Tensor
+from tftrain.portable_layers import all_layers
 
 COUNT = 300
 _LOOKED_AT = 10 * COUNT  # of a dataset, whose beginning may be sorted
@@ -44,43 +45,28 @@ def taken_inputs(
     signature: Signature, given: Any, count: int = COUNT, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """The same, for a signature."""
-    random = np.random.default_rng(seed)
-    if isinstance(given, tf.data.Dataset):
-        arrays = _first_batches(signature, given)
-    else:
-        arrays = _checked(signature, _inputs_of(given))
-    rows = len(next(iter(arrays.values())))
-    chosen = np.sort(random.permutation(rows)[:count])
-    return {name: array[chosen] for name, array in arrays.items()}
-
-
-def _inputs_of(given: Any) -> Any:
-    if isinstance(given, tuple) and len(given) in (1, 2, 3):
-        return given[0]
-    return given.x if hasattr(given, "x") else given
-
-
-def _first_batches(signature: Signature, dataset: Iterable[Any]) -> dict[str, np.ndarray]:
     batches: list[dict[str, np.ndarray]] = []
     rows = 0
-    for batch in dataset:
-        arrays = tf.nest.map_structure(np.asarray, _inputs_of(batch))
-        batches.append(_checked(signature, arrays))
+    for batch in _parts(signature, given):
+        batches.append(_checked(signature, batch))
         rows += len(next(iter(batches[-1].values())))
         if rows >= _LOOKED_AT:
             break
     if not batches:
         raise CompressionError(["the representative dataset is empty; expected some examples"])
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+    return {name: np.concatenate([batch[name] for batch in batches])[chosen] for name in batches[0]}
 
 
-def _checked(signature: Signature, inputs: Any) -> dict[str, np.ndarray]:
+def _parts(signature: Signature, given: Any) -> Iterator[dict[str, np.ndarray]]:
     try:
-        values = structures.by_name(signature.inputs, inputs)
+        yield from given_examples.parts(signature.inputs, given)
     except BadInput as error:
         hint = " (a tuple is taken for (x, y): give several inputs in a list or a dict)"
         raise CompressionError([f"representative {error}{hint}"]) from error
-    arrays = {name: np.asarray(value) for name, value in values.items()}
+
+
+def _checked(signature: Signature, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     problems = [
         f"representative data for input {name!r} {found}"
         for name, array in arrays.items()
@@ -95,26 +81,14 @@ def _checked(signature: Signature, inputs: Any) -> dict[str, np.ndarray]:
 
 
 def _fault(array: np.ndarray, tensor: Tensor) -> str | None:
-    wanted = [size if size is not None else "any" for size in tensor.shape[1:]]
-    if array.ndim != len(tensor.shape) or any(
-        size != "any" and size != given for size, given in zip(wanted, array.shape[1:], strict=True)
-    ):
-        shape = ", ".join(map(str, ["N", *wanted]))
-        return f"have shape {array.shape}; expected [{shape}]"
-    if not len(array):
-        return "hold no example; expected some hundred"
     kinds = "biuf" if tensor.dtype.startswith(("float", "bfloat")) else "biu"
-    if array.dtype.kind not in kinds and array.dtype.name != "bfloat16":
-        return f"are {array.dtype}; expected {tensor.dtype}"
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return "hold NaN or infinite numbers: remove those examples"
-    return None
+    return given_examples.misfit(array, tensor.shape, kinds, tensor.dtype)
 
 
 def made_inputs(signature: Signature, seed: int = 0) -> dict[str, np.ndarray]:
     """Random inputs: standard normal, or integers below the smallest vocabulary."""
     random = np.random.default_rng(seed)
-    layers = model_checks.layers(signature.model)
+    layers = all_layers(signature.model)
     sizes = [size for layer in layers if isinstance(size := getattr(layer, "input_dim", None), int)]
     return {
         name: _made(tensor, random, min(sizes, default=2), bool(sizes))

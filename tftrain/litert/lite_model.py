@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from tftrain import structures
 from tftrain.atomic import replace_file
 from tftrain.errors import BadInput
 from tftrain.keras_api import quiet_stderr, tf
-from tftrain.litert import notes, structures
+from tftrain.litert import notes
 
 _IDENTIFIER = b"TFL3"  # at bytes 4 to 8 of every such file
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tftrain.errors import CompressionError
 from tftrain.litert import four_bits
+from tftrain.portable_layers import all_layers
 
 _TFMOT = "tensorflow_model_optimization."
 
@@ -49,7 +50,7 @@ def broken_weights(model: Any) -> Iterator[str]:
 
 
 def _quantized_layers(model: Any) -> Iterator[str]:
-    for layer in layers(model):
+    for layer in all_layers(model):
         if mode := getattr(layer, "quantization_mode", None):
             yield (
                 f"layer {layer.name!r} was quantized by Keras ({mode}), in a form that LiteRT has "
@@ -59,15 +60,10 @@ def _quantized_layers(model: Any) -> Iterator[str]:
 
 def is_quantization_aware(model: Any) -> bool:
     """Whether tfmot has trained it to be quantized, so that it knows its ranges."""
-    modules = (type(layer).__module__ for layer in layers(model))
+    modules = (type(layer).__module__ for layer in all_layers(model))
     return any(module.startswith(_TFMOT) and ".quantization." in module for module in modules)
-
-
-def layers(model: Any) -> list[Any]:
-    """All layers, those of nested models and wrappers too."""
-    return list(model._flatten_layers())
 
 
 def recurrent(model: Any) -> list[str]:
     """Names of the layers that loop over steps."""
-    return [layer.name for layer in layers(model) if getattr(layer, "unroll", None) is False]
+    return [layer.name for layer in all_layers(model) if getattr(layer, "unroll", None) is False]

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tftrain.keras_api import keras, tf
-from tftrain.litert import model_checks
-from tftrain.litert.signature import Signature, Tensor, is_tf_keras
+from tftrain.model_signature import Signature, Tensor, is_tf_keras
+from tftrain.portable_layers import all_layers, without_fused_loops
 
 SIGNATURE = "serving_default"
 _LOOPS = frozenset({"While", "StatelessWhile"})
-_FUSED = frozenset({"use_cudnn", "_could_use_gpu_kernel"})  # of recurrent layers, in both Keras
 
 
 def write(signature: Signature, folder: Path) -> None:
@@ -70,16 +69,13 @@ def _inference(model: Any) -> Iterator[None]:
     It has neither bfloat16 nor cuDNN. The one operation that an LSTM of tf_keras would become keeps
     its state from one call to the next.
     """
-    layers = model_checks.layers(model)
     with contextlib.ExitStack() as changes:
+        changes.enter_context(without_fused_loops(model))
         single = _float32(model)
-        for layer in layers:
+        for layer in all_layers(model):
             if layer.compute_dtype in ("float16", "bfloat16"):
                 changes.callback(_set_policy, layer, layer._dtype_policy)
                 _set_policy(layer, single)
-            for attribute in _FUSED & vars(layer).keys():
-                changes.callback(setattr, layer, attribute, getattr(layer, attribute))
-                setattr(layer, attribute, False)
         yield
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tftrain import structures
 from tftrain.errors import ConversionFailed
 from tftrain.keras_api import tf
-from tftrain.litert import conversion, modes, signature, structures
+from tftrain.litert import conversion, modes, signature
 from tftrain.litert.examples import example_inputs
 from tftrain.litert.lite_model import LiteModel
-from tftrain.litert.signature import Signature
+from tftrain.model_signature import Signature
 
 _HALF_PRECISION = 2e-2  # of a source that rounds more coarsely than its conversion
 _SHARE_OF_SPREAD = 0.5

@@ -2,7 +2,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from tftrain.litert import structures
+from tftrain import structures
 
 LEAVES = strategies.integers()
 NESTED = strategies.recursive(

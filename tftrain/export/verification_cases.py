@@ -1,0 +1,83 @@
+"""What an export must answer: worked out by the Keras model, eagerly, and by NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tftrain.export import class_labels, example_records, image_bytes
+from tftrain.export.signature_choice import BYTES, CLASSIFY, DEFAULT, REGRESS
+from tftrain.export.traced_model import OUTPUT, TracedModel
+from tftrain.export.verification import Case
+from tftrain.keras_api import tf
+
+_BATCHES = (1, 3, 0)
+_CLOSE = 1e-3  # two scores of which rounding may make either the best
+
+
+def cases(
+    names: Collection[str], traced: TracedModel, examples: Mapping[str, np.ndarray]
+) -> list[Case]:
+    """A call of every signature, with batches of one, three and no rows.
+
+    Args:
+        names: Of the signatures.
+        traced: The model.
+        examples: Raw inputs, three rows at least.
+    """
+    return [case for name in names for case in _of(name, traced, examples)]
+
+
+def _of(name: str, traced: TracedModel, examples: Mapping[str, np.ndarray]) -> Iterator[Case]:
+    raw = dict(examples)
+    if name == BYTES:
+        ((only, array),) = raw.items()
+        images = image_bytes.pixels(array)
+        raw = {only: image_bytes.from_pixels(images, array.dtype)}
+    outputs = _answers(traced, raw)
+    chosen = _clearest(traced, outputs)
+    for rows in _BATCHES:
+        taken = {key: array[chosen[:rows]] for key, array in raw.items()}
+        answered = {key: array[chosen[:rows]] for key, array in outputs.items()}
+        yield Case(name, sent(name, taken), _expected(name, traced, answered))
+
+
+def sent(name: str, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a signature is sent, for raw inputs."""
+    if name == BYTES:
+        (array,) = raw.values()
+        return {image_bytes.INPUT: image_bytes.encoded(image_bytes.pixels(array))}
+    if name == DEFAULT:
+        return dict(raw)
+    records = [example.SerializeToString() for example in example_records.examples(raw)]
+    return {example_records.INPUT: np.array(records, dtype=object)}
+
+
+def _answers(traced: TracedModel, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    given = {name: tf.constant(array) for name, array in raw.items()}
+    return {name: output.numpy() for name, output in traced.served.answers(given).items()}
+
+
+def _clearest(traced: TracedModel, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Rows in which a best class does not hang on the last digit, if there are such."""
+    rows = len(next(iter(outputs.values())))
+    if traced.labels is None:
+        return np.arange(rows)
+    scores = np.sort(class_labels.columns(outputs[OUTPUT]), axis=-1)
+    is_close = scores[:, -1] - scores[:, -2] < _CLOSE
+    return np.argsort(is_close, kind="stable")
+
+
+def _expected(name: str, traced: TracedModel, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
+    if name in (DEFAULT, BYTES):
+        labels = class_labels.best_label(traced.labels, outputs[OUTPUT]) if traced.labels else {}
+        return {**outputs, **labels}
+    if name == REGRESS:
+        return {OUTPUT: outputs[OUTPUT].reshape(-1)}
+    assert name == CLASSIFY
+    scores = class_labels.columns(outputs[OUTPUT])
+    names = traced.labels or tuple(str(number) for number in range(scores.shape[-1]))
+    row = np.array([label.encode() for label in names], dtype=object)
+    return {"classes": np.tile(row, (len(scores), 1)), "scores": scores}

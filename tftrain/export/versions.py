@@ -1,0 +1,109 @@
+"""The versions of a model: folders with numbers for names, side by side."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tftrain import atomic
+from tftrain.atomic import StagedFolder
+from tftrain.errors import ExportError
+from tftrain.export.saved_model_files import is_saved_model
+
+_ATTEMPTS = 100
+_LARGEST = 2**63 - 1  # servers read the name as int64
+
+
+def check(base: Path, version: int | None, keep: int | None) -> None:
+    """Checks where to publish, before any work; makes nothing.
+
+    Raises:
+        ExportError: The version is not positive or exists, `keep` is not positive, or the folder
+            is a file, or in one.
+    """
+    for name, number in (("version", version), ("keep", keep)):
+        if number is not None and not 1 <= number <= _LARGEST:
+            raise ExportError(f"{name} is {number}; expected a positive integer")
+    there = _existing(base)
+    if not there.is_dir():
+        raise ExportError(f"{base} cannot be made a folder: {there} is a file")
+    if version is not None:
+        _require_free(base / str(version))
+
+
+def _require_free(target: Path) -> None:
+    if target.exists():
+        raise ExportError(f"{target} exists; versions are never replaced: choose another")
+
+
+def publish(staged: StagedFolder, base: Path, version: int | None) -> Path:
+    """Gives a complete SavedModel its number.
+
+    Args:
+        staged: Of the same base.
+        base: Folder of the versions.
+        version: None for one more than the largest there, whoever else is publishing.
+
+    Raises:
+        ExportError: The version has appeared meanwhile.
+    """
+    for _ in range(_ATTEMPTS):
+        target = base / str(version or _next_version(base))
+        if version is not None:
+            _require_free(target)
+        try:
+            staged.publish(target)
+        except OSError:
+            if not target.exists():
+                raise
+        else:
+            return target
+    raise ExportError(f"{base}: other exports took {_ATTEMPTS} version numbers meanwhile")
+
+
+def _next_version(base: Path) -> int:
+    return 1 + max(_numbers(base).values(), default=0)
+
+
+def _numbers(base: Path) -> dict[Path, int]:
+    named = [path for path in base.iterdir() if path.name.isascii() and path.name.isdecimal()]
+    numbers = {path: int(path.name) for path in named}
+    return {path: number for path, number in numbers.items() if number < _LARGEST}
+
+
+def prune(base: Path, keep: int, published: Path) -> list[Path]:
+    """Removes old versions.
+
+    Only SavedModels are removed, and each as a whole: its name goes first, so that a server never
+    finds a part of one.
+
+    Args:
+        base: Folder of the versions.
+        keep: How many of the newest stay, 1 at least.
+        published: Stays in any case.
+
+    Returns:
+        What was removed.
+    """
+    numbers = _numbers(base)
+    ours = [path for path in numbers if is_saved_model(path) and not path.is_symlink()]
+    old = sorted(ours, key=lambda path: numbers[path], reverse=True)[keep:]
+    removed = []
+    for path in old:
+        if path != published:
+            try:
+                atomic.remove_folder(path)
+            except FileNotFoundError:  # another export has removed it
+                continue
+            removed.append(path)
+    return removed
+
+
+def free_bytes(base: Path) -> int | None:
+    """Space left where the versions go; None where the file system does not say."""
+    usage = shutil.disk_usage(_existing(base))
+    return usage.free if usage.total else None
+
+
+def _existing(base: Path) -> Path:
+    return next(path for path in (base, *base.absolute().parents) if path.exists())
