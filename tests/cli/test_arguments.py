@@ -48,6 +48,12 @@ def test_every_mistake_is_reported(values):
     )
 
 
+def test_a_value_that_is_none_of_the_known_ones_is_told_them(values):
+    flags.DEFINE_enum("input", None, ["pixels", "scaled"], "what it takes", flag_values=values)
+    problems = arguments.parse(values, ["--input=raw"]).problems
+    assert problems == ("--input=raw: expected pixels or scaled",)
+
+
 def test_a_flag_given_twice_is_a_mistake(values):
     assert arguments.parse(values, ["--epochs=1", "--epochs=2"]).problems == (
         "--epochs is given twice",

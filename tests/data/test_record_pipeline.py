@@ -120,6 +120,12 @@ def test_a_copy_that_was_cut_off_is_not_read(split, tmp_path):
         pipeline(split, batch_size=7, cache=tmp_path)
 
 
+def test_a_copy_that_a_killed_process_left_half_made_is_cleared(split, tmp_path):
+    (tmp_path / ".tmp-0123abcd-copy" / "shards").mkdir(parents=True)
+    pipeline(split, batch_size=7, cache=tmp_path)
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
 def test_a_cache_that_is_a_file_is_refused(split, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="file is a file; expected a folder"):

@@ -81,5 +81,10 @@ def _set_flag(values: flags.FlagValues, token: str, rest: Iterator[str]) -> Iter
     try:
         flag.parse(value)
     except flags.IllegalFlagValueError:
-        expected = flag.parser.syntactic_help or "true or false"
-        yield f"--{name}={value}: expected {expected}"
+        yield f"--{name}={value}: expected {_expected(flag)}"
+
+
+def _expected(flag: flags.Flag) -> str:
+    if isinstance(flag, flags.EnumFlag):
+        return " or ".join(flag.parser.enum_values)
+    return flag.parser.syntactic_help or "true or false"

@@ -1,8 +1,8 @@
 """tftrain export RUN --to=BASE: publish a run's model as the next numbered SavedModel in BASE.
 
-It takes pictures of 8 bits, as numbers or as PNG and JPEG files, and answers with the names of the
-classes. Before it is published, every signature is called where there is no Keras, and compared with
-the model. Beside the versions lie the files that TensorFlow Serving is started with.
+It takes pictures of 8 bits, as numbers or as PNG and JPEG files, and answers with the names of
+classes. Before it is published, every signature is called where there is no Keras, and compared
+with the model. Beside the versions lie the files that TensorFlow Serving is started with.
 
 Examples:
   tftrain export runs/digits-mlp-1 --to=exports/digits

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tftrain.atomic import publish_folder
+from tftrain.atomic import clear_leftovers, publish_folder
 from tftrain.data import records
 from tftrain.data.records import RecordSplit, naming_damage
 from tftrain.data.records.manifest import Manifest
@@ -51,6 +51,7 @@ def _copy(split: RecordSplit, target: Path) -> None:
     notice(f"decoding {len(split):,} examples into {target}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(target.parent)  # of a killed process, as large as the set
         with publish_folder(target) as temporary, naming_damage():
             _write(split, temporary)
     except OSError as error:

@@ -5,23 +5,20 @@ What it promises to those who call it is told in docs/design/serving-contract.md
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tftrain import atomic
-from tftrain.errors import ExportError, NoSpace
 from tftrain.export import (
     preprocessing_checks,
     saved_model_files,
     serving_files,
     signature_choice,
+    staging,
     traced_model,
     verification,
     verification_cases,
@@ -32,10 +29,8 @@ from tftrain.export.class_labels import checked_labels
 from tftrain.export.raw_examples import raw_examples
 from tftrain.export.served_model import Preprocessing, served_model
 from tftrain.export.traced_model import TracedModel
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import keras
 from tftrain.notices import notice
-
-_STAGED = "export"
 
 
 def saved_model(
@@ -100,7 +95,7 @@ def saved_model(
     export = _prepared(model, preprocessing, raw, labels, signatures, warmup)
     if verify:
         verification.warm_up()
-    with _staged(base, export) as staged:
+    with staging.staged(base, export.bytes) as staged:
         saved_model_files.write(staged.path, export.traced, export.names)
         warm_up.write(staged.path, served_as, export.names, export.examples, batch_sizes)
         if verify:
@@ -137,51 +132,6 @@ def _prepared(
     preprocessing_checks.check(served, examples)
     traced = traced_model.trace(served, names)
     return _Export(traced, signature_choice.choose(signatures, traced), examples)
-
-
-@contextlib.contextmanager
-def _staged(base: Path, export: _Export) -> Iterator[atomic.StagedFolder]:
-    """A folder beside the versions, on the same file system; nothing is left if it fails."""
-    free = versions.free_bytes(base)
-    if free is not None and export.bytes > free:
-        raise _no_space(base, f"{export.bytes:,} bytes are needed at least, {free:,} are left")
-    made = _make(base)
-    try:
-        atomic.clear_leftovers(base)
-        with atomic.staged_folder(base, _STAGED) as staged:
-            yield staged
-    except BaseException as error:
-        for folder in made:
-            with contextlib.suppress(OSError):  # somebody else uses it by now
-                folder.rmdir()
-        if _is_full(error):
-            raise _no_space(base, str(error)) from error
-        raise
-
-
-def _make(base: Path) -> list[Path]:
-    """Makes the folder; gives those that were made, the innermost first."""
-    missing = [path for path in (base, *base.parents) if not path.exists()]
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{base} cannot be made a folder: {error.strerror}") from error
-    if not os.access(base, os.W_OK | os.X_OK):
-        raise ExportError(f"{base} cannot be written to: choose another folder")
-    return missing
-
-
-def _is_full(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    texts = ("No space left", "File too large", "Disk quota exceeded")
-    return isinstance(error, tf.errors.OpError) and any(text in str(error) for text in texts)
-
-
-def _no_space(base: Path, reason: str) -> NoSpace:
-    return NoSpace(
-        f"{base}: no space ({' '.join(reason.split())}); nothing was published: free some"
-    )
 
 
 def _verify(folder: Path, export: _Export) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from tftrain.export import resources, signatures
+from tftrain.export import signatures
 from tftrain.export.class_labels import ClassLabels
 from tftrain.export.signature_choice import METHODS
 from tftrain.export.traced_model import TracedModel
@@ -29,8 +29,7 @@ def write(folder: Path, traced: TracedModel, names: Collection[str]) -> None:
     """
     module = tf.Module()
     module.held = list(traced.function.graph.variables)
-    owners = [traced.served.signature.model, traced.served.preprocessing]
-    module.tables = resources.used_tables(traced.function.graph, owners)
+    module.tables = traced.tables
     with tempfile.TemporaryDirectory(prefix="tftrain-export-") as assets, quiet_logger():
         labels = ClassLabels(traced.labels, Path(assets)) if traced.labels else None
         module.labels = labels.table if labels else None

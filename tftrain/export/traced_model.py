@@ -8,6 +8,7 @@ from typing import Any
 
 from tftrain.errors import ExportError
 from tftrain.export.graph_checks import last_operation, require_no_python
+from tftrain.export.resources import used_tables
 from tftrain.export.served_model import ServedModel
 from tftrain.keras_api import quiet_logger, tf
 from tftrain.portable_layers import without_fused_loops
@@ -23,11 +24,13 @@ class TracedModel:
     Attributes:
         served: The model.
         function: The concrete function, from raw inputs to outputs by name.
+        tables: That the function looks up.
         labels: Of the classes, or None.
     """
 
     served: ServedModel
     function: Any
+    tables: list[Any]
     labels: tuple[str, ...] | None
 
     @property
@@ -81,7 +84,8 @@ def trace(served: ServedModel, labels: tuple[str, ...] | None) -> TracedModel:
     """Traces a served model for batches of any size.
 
     Raises:
-        ExportError: It cannot be traced, needs Python, or the labels do not fit it.
+        ExportError: It cannot be traced, needs Python, uses a table that cannot be saved, or the
+            labels do not fit it.
     """
     model = served.signature.model
     function = tf.function(lambda **raw: _answers(served, raw), autograph=False)
@@ -97,7 +101,8 @@ def trace(served: ServedModel, labels: tuple[str, ...] | None) -> TracedModel:
             "on keras.Input(shape), whose batch is free, and with functions of TensorFlow only"
         ) from error
     require_no_python(concrete.graph, f"model {model.name!r}")
-    traced = TracedModel(served, concrete, labels)
+    tables = used_tables(concrete.graph, [model, served.preprocessing])
+    traced = TracedModel(served, concrete, tables, labels)
     check_labels(traced)
     return traced
 

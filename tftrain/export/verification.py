@@ -68,7 +68,7 @@ def verify(folder: str | os.PathLike[str], cases: Sequence[Case], tolerance: flo
         >>> import numpy as np, pathlib, tempfile
         >>> from tftrain import export, models
         >>> model = models.linear((2,), classes=3)
-        >>> folder = export.saved_model(model, tempfile.mkdtemp())
+        >>> folder = export.saved_model(model, tempfile.mkdtemp(), signatures=[])
         >>> x = np.ones((4, 2), np.float32)
         >>> case = Case("serving_default", {"inputs": x}, {"outputs": model(x).numpy()})
         >>> verify(folder, [case])

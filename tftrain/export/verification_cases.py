@@ -36,12 +36,13 @@ def _of(name: str, traced: TracedModel, examples: Mapping[str, np.ndarray]) -> I
         ((only, array),) = raw.items()
         images = image_bytes.pixels(array)
         raw = {only: image_bytes.from_pixels(images, array.dtype)}
-    outputs = _answers(traced, raw)
-    chosen = _clearest(traced, outputs)
+    chosen = _clearest(traced, raw)
     for rows in _BATCHES:
-        taken = {key: array[chosen[:rows]] for key, array in raw.items()}
-        answered = {key: array[chosen[:rows]] for key, array in outputs.items()}
-        yield Case(name, sent(name, taken), _expected(name, traced, answered))
+        taken = {key: array[chosen[: rows or 1]] for key, array in raw.items()}
+        answered = _answers(traced, taken)  # as Keras may not answer an empty batch, cut to it
+        outputs = {key: array[:rows] for key, array in answered.items()}
+        inputs = {key: array[:rows] for key, array in taken.items()}
+        yield Case(name, sent(name, inputs), _expected(name, traced, outputs))
 
 
 def sent(name: str, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -60,12 +61,11 @@ def _answers(traced: TracedModel, raw: Mapping[str, np.ndarray]) -> dict[str, np
     return {name: output.numpy() for name, output in traced.served.answers(given).items()}
 
 
-def _clearest(traced: TracedModel, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+def _clearest(traced: TracedModel, raw: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows in which a best class does not hang on the last digit, if there are such."""
-    rows = len(next(iter(outputs.values())))
     if traced.labels is None:
-        return np.arange(rows)
-    scores = np.sort(class_labels.columns(outputs[OUTPUT]), axis=-1)
+        return np.arange(max(_BATCHES))
+    scores = np.sort(class_labels.columns(_answers(traced, raw)[OUTPUT]), axis=-1)
     is_close = scores[:, -1] - scores[:, -2] < _CLOSE
     return np.argsort(is_close, kind="stable")
 

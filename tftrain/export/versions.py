@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from tftrain import atomic
@@ -24,11 +23,16 @@ def check(base: Path, version: int | None, keep: int | None) -> None:
     for name, number in (("version", version), ("keep", keep)):
         if number is not None and not 1 <= number <= _LARGEST:
             raise ExportError(f"{name} is {number}; expected a positive integer")
-    there = _existing(base)
+    there = existing(base)
     if not there.is_dir():
         raise ExportError(f"{base} cannot be made a folder: {there} is a file")
     if version is not None:
         _require_free(base / str(version))
+
+
+def existing(base: Path) -> Path:
+    """The folder, or the innermost one around it that exists."""
+    return next(path for path in (base, *base.absolute().parents) if path.exists())
 
 
 def _require_free(target: Path) -> None:
@@ -97,13 +101,3 @@ def prune(base: Path, keep: int, published: Path) -> list[Path]:
                 continue
             removed.append(path)
     return removed
-
-
-def free_bytes(base: Path) -> int | None:
-    """Space left where the versions go; None where the file system does not say."""
-    usage = shutil.disk_usage(_existing(base))
-    return usage.free if usage.total else None
-
-
-def _existing(base: Path) -> Path:
-    return next(path for path in (base, *base.absolute().parents) if path.exists())
