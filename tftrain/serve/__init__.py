@@ -1,0 +1,1 @@
+"""A local server of the TF Serving API, for development and tests."""
