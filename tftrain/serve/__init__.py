@@ -1,1 +1,9 @@
-"""A local server of the TF Serving API, for development and tests."""
+"""A server of TF Serving's protocols for development and tests; production uses the official one.
+
+Nothing here imports TensorFlow until a model is loaded.
+"""
+
+from tftrain.serve.core import Core
+from tftrain.serve.terms import Answer, Limits, Metrics, NoMetrics, Target, VersionStatus
+
+__all__ = ["Answer", "Core", "Limits", "Metrics", "NoMetrics", "Target", "VersionStatus"]

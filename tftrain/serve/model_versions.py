@@ -1,0 +1,222 @@
+"""The versions of one model: which are loaded, which answers, and when an old one may end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from tftrain.errors import ServingError
+from tftrain.serve import version_folders
+from tftrain.serve.loaded_version import LoadedVersion
+from tftrain.serve.model_config import ModelConfig
+from tftrain.serve.terms import Metrics, Target, VersionStatus
+
+_ENDED = 20  # remembered of each model
+
+Load = Callable[[Path, str], LoadedVersion]
+
+
+@dataclasses.dataclass
+class _Version:
+    number: int
+    folder: Path
+    status: VersionStatus
+    loaded: LoadedVersion | None = None
+    uses: int = 0
+    failed_contents: Any = None
+    unused: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+
+class ModelVersions:
+    """A model and those of its versions that are, or were, served.
+
+    All methods belong to one event loop; only loading and closing happen in threads.
+
+    Args:
+        name: The model.
+        base: Folder of its versions.
+        config: What is served of it.
+        threads: Where versions are loaded and closed.
+        load: Gives the version of a folder, ready to answer, or raises what is wrong with it.
+        metrics: Is told each state.
+        tell: Is told each change in a line.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base: Path,
+        config: ModelConfig,
+        *,
+        threads: Executor,
+        load: Load,
+        metrics: Metrics,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.name, self.base, self.config = name, base, config
+        self._threads, self._load = threads, load
+        self._metrics, self._tell = metrics, tell
+        self._versions: dict[int, _Version] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._told = ""
+
+    def statuses(self) -> list[VersionStatus]:
+        """Of all versions that are known, the newest first, as TF Serving lists them."""
+        return [self._versions[number].status for number in sorted(self._versions, reverse=True)]
+
+    def available(self) -> list[int]:
+        """Versions that answer requests, in growing order."""
+        return sorted(
+            number
+            for number, version in self._versions.items()
+            if version.status.state == "AVAILABLE"
+        )
+
+    def find(self, target: Target) -> tuple[int, LoadedVersion]:
+        """The version that a request is for, at this moment.
+
+        Raises:
+            ServingError: NOT_FOUND: it does not answer; INVALID_ARGUMENT: there is no such label.
+        """
+        version = self._find(target)
+        assert version.loaded is not None
+        return version.number, version.loaded
+
+    @contextlib.asynccontextmanager
+    async def use(self, target: Target) -> AsyncIterator[tuple[int, LoadedVersion]]:
+        """Gives the version that a request is for, and keeps it in memory inside the block.
+
+        Raises:
+            ServingError: As `find`.
+        """
+        version = self._find(target)
+        version.uses += 1
+        try:
+            assert version.loaded is not None
+            yield version.number, version.loaded
+        finally:
+            version.uses -= 1
+            if not version.uses:
+                version.unused.set()
+
+    def _find(self, target: Target) -> _Version:
+        number = target.version
+        if number is None and target.label:
+            number = self.config.labels.get(target.label)
+            if number is None:
+                raise ServingError(
+                    "INVALID_ARGUMENT", f"Unrecognized servable version label: {target.label}"
+                )
+        available = self.available()
+        if number is None and available:
+            return self._versions[available[-1]]
+        if number in available:
+            return self._versions[number]
+        raise not_found(self.name, number)
+
+    async def update(self) -> None:
+        """Loads what is new in the base folder, then ends what is to be served no longer.
+
+        The last version stays, even where its folder is gone: TF Serving does so where it is told
+        that versions are always present.
+
+        Raises:
+            OSError: The base cannot be listed; nothing has changed.
+        """
+        folders = await self._in_thread(version_folders.versions_in, self.base)
+        wanted = self.config.policy.chosen(folders)
+        if not wanted:
+            self._tell_once(f"{self.name}: no version in {self.base}; waiting for one")
+            return
+        for number in sorted(wanted):
+            await self._bring(number, folders[number])
+        if wanted & set(self.available()):
+            for number in set(self.available()) - wanted:
+                self._begin_end(self._versions[number])
+
+    async def end(self) -> None:
+        """Ends all versions, each after its last request."""
+        for number in self.available():
+            self._begin_end(self._versions[number])
+        await asyncio.gather(*self._ending)
+
+    async def _bring(self, number: int, folder: Path) -> None:
+        known = self._versions.get(number)
+        if known and known.status.state in ("AVAILABLE", "UNLOADING"):
+            return
+        contents = await self._in_thread(version_folders.contents, folder)
+        if known and known.failed_contents == contents:
+            return
+        version = _Version(number, folder, VersionStatus(number, "START"))
+        self._versions[number] = version
+        self._set(version, "LOADING")
+        try:
+            version.loaded = await self._in_thread(self._load, folder, self.name)
+        except Exception as error:  # whatever the loader makes of a damaged folder
+            version.failed_contents = contents
+            self._fail(version, error)
+        else:
+            self._set(version, "AVAILABLE")
+            self._tell(f"{self.name}: version {number} is served")
+
+    def _fail(self, version: _Version, error: Exception) -> None:
+        code, message = "UNKNOWN", f"{type(error).__name__}: {error}"
+        if isinstance(error, ServingError):
+            code, message = error.code, error.message
+        elif isinstance(error, OSError):
+            code, message = "NOT_FOUND", str(error)
+        self._set(version, "END", code, message)
+        now = self.available()
+        goes_on = f"version {now[-1]} goes on" if now else "none is served"
+        self._tell(
+            f"{self.name}: version {version.number} cannot be loaded, {goes_on}; it is tried "
+            f"again when {version.folder} has changed: {' '.join(message.split())}"
+        )
+
+    def _begin_end(self, version: _Version) -> None:
+        self._set(version, "UNLOADING")
+        self._start(self._end(version))
+
+    async def _end(self, version: _Version) -> None:
+        while version.uses:
+            version.unused.clear()
+            await version.unused.wait()
+        assert version.loaded is not None
+        await self._in_thread(version.loaded.close)
+        version.loaded = None
+        self._set(version, "END")
+        self._tell(f"{self.name}: version {version.number} has ended")
+        self._forget()
+
+    def _forget(self) -> None:
+        ended = [n for n, version in self._versions.items() if version.status.state == "END"]
+        for number in sorted(ended)[:-_ENDED]:
+            del self._versions[number]
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _set(self, version: _Version, state: str, code: str = "OK", message: str = "") -> None:
+        version.status = VersionStatus(version.number, state, code, message)
+        self._metrics.version(self.name, version.number, state)
+
+    def _tell_once(self, line: str) -> None:
+        if line != self._told:
+            self._told = line
+            self._tell(line)
+
+    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+
+
+def not_found(name: str, version: int | None) -> ServingError:
+    """TF Serving's refusal of a model or version that does not answer."""
+    request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return ServingError("NOT_FOUND", f"Servable not found for request: {request}")
