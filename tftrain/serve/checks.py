@@ -70,6 +70,27 @@ def rows(arrays: Sequence[np.ndarray]) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
+def fits(signature: Any, arrays: Sequence[np.ndarray]) -> bool:
+    """Whether the shapes are those of the signature.
+
+    Others are the graph's to refuse, in its words, and not to be joined with anything.
+
+    Args:
+        signature: A SignatureDef.
+        arrays: In the order of `input_order`.
+    """
+    for name, array in zip(input_order(signature), arrays, strict=True):
+        shape = signature.inputs[name].tensor_shape
+        if shape.unknown_rank:
+            continue
+        sizes = [dim.size for dim in shape.dim]
+        if len(sizes) != array.ndim or sizes[:1] != [-1]:
+            return False
+        if any(size not in (-1, has) for size, has in zip(sizes, array.shape, strict=True)):
+            return False
+    return True
+
+
 def refuse_too_many(arrays: Sequence[np.ndarray], most: int) -> None:
     """Refuses more rows than one request may have.
 

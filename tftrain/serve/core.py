@@ -6,28 +6,26 @@ theirs.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from tftrain.errors import ServingError
 from tftrain.notices import notice
-from tftrain.serve import checks, example_signatures, model_config
+from tftrain.serve import checks, example_signatures, reloading
+from tftrain.serve.admission import Admission
+from tftrain.serve.batching_config import Batching
 from tftrain.serve.example_signatures import CLASSIFICATION, REGRESSION, Task
 from tftrain.serve.loaded_version import LoadedVersion
-from tftrain.serve.model_versions import ModelVersions, not_found
+from tftrain.serve.models import Models, ServedModel
+from tftrain.serve.runs import Call
 from tftrain.serve.terms import Answer, Limits, Metrics, NoMetrics, Target, VersionStatus
+from tftrain.serve.watcher import Watcher
 
-__all__ = ["Answer", "Core", "Limits", "Metrics", "NoMetrics", "Target", "VersionStatus"]
-
-Result = TypeVar("Result")
+__all__ = [
+    "Answer", "Batching", "Core", "Limits", "Metrics", "NoMetrics", "Target", "VersionStatus",
+]  # fmt: skip
 
 
 class Core:
@@ -44,53 +42,52 @@ class Core:
         poll_seconds: How often the base folders are looked at.
         metrics: Who counts.
         tell: Is told in a line what changes.
+        any_base: Whether `reload` may name other folders than these.
 
     Raises:
-        BadInput: A base's `models.config` cannot be understood.
+        BadInput: A base's `models.config` or `batching.config` cannot be understood.
     """
 
     def __init__(
         self,
         bases: Mapping[str, Path],
         *,
-        batching: Any = None,
+        batching: Batching | None = None,
         limits: Limits | None = None,
         threads: int | None = None,
         poll_seconds: float = 1.0,
         metrics: Metrics | None = None,
         tell: Callable[[str], None] = notice,
+        any_base: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self.metrics: Metrics = metrics or NoMetrics()
-        self._poll_seconds, self._tell = poll_seconds, tell
-        threads = threads or os.cpu_count() or 1
-        self._runs = ThreadPoolExecutor(threads, thread_name_prefix="run")
-        self._loads = ThreadPoolExecutor(2, thread_name_prefix="load")
-        self._models = {
-            name: self._model(name, base, model_config.read(base)) for name, base in bases.items()
-        }
-        self._open = 0
-        self._closing = False
-        self._idle = asyncio.Event()
+        self.tell = tell
+        self._models = Models(
+            bases, batching=batching, threads=threads, metrics=self.metrics, tell=tell
+        )
+        self._bases = None if any_base else tuple(bases.values())
+        self._door = Admission(self.limits, self.metrics)
+        self._watcher = Watcher(self._models, poll_seconds, tell)
 
     @property
     def names(self) -> list[str]:
         """The models."""
-        return list(self._models)
+        return self._models.names
 
     async def start(self) -> None:
         """Loads the models, as far as they can be, and begins to watch their folders."""
-        await asyncio.gather(*(self._update(model) for model in self._models.values()))
+        await self._watcher.start()
+
+    async def drain(self) -> None:
+        """Refuses new requests, and returns when those in flight have their answers."""
+        await self._door.close()
 
     async def close(self) -> None:
-        """Refuses new requests, finishes those in flight, and frees the models."""
-        self._closing = True
-        while self._open:
-            self._idle.clear()
-            await self._idle.wait()
-        await asyncio.gather(*(model.end() for model in self._models.values()))
-        self._runs.shutdown()
-        self._loads.shutdown()
+        """Drains, and frees the models."""
+        await self.drain()
+        await self._watcher.close()
+        await self._models.close()
 
     async def predict(
         self, target: Target, inputs: Mapping[str, np.ndarray], outputs: Sequence[str] = ()
@@ -108,10 +105,15 @@ class Core:
         """
 
         async def run() -> Answer:
-            async with self._model_of(target).use(target) as (number, version):
-                return await self._predict(target, number, version, inputs, outputs)
+            model = self._models.find(target)
+            with model.versions.use(target) as (number, version):
+                signature = version.signature(target.signature_name)
+                arrays = checks.ordered_inputs(signature, inputs)
+                names = checks.output_names(signature, outputs)
+                found = await self._run(model, Call.of(target, version, names), arrays)
+                return Answer(target.name, number, target.signature_name, found)
 
-        return await self._answered(target.name, "predict", run)
+        return await self._door.admit(target.name, "predict", run)
 
     async def classify(self, target: Target, examples: Sequence[bytes]) -> Answer:
         """Classes of examples: `classes`, strings `[B, K]`, and `scores`, float32 `[B, K]`.
@@ -145,7 +147,7 @@ class Core:
         Raises:
             ServingError: NOT_FOUND, INVALID_ARGUMENT or FAILED_PRECONDITION.
         """
-        number, version = self._model_of(target).find(target)
+        number, version = self._models.find(target).versions.find(target)
         return number, version.signature(target.signature_name)
 
     def signatures(self, target: Target) -> tuple[int, dict[str, Any]]:
@@ -154,7 +156,7 @@ class Core:
         Raises:
             ServingError: NOT_FOUND or INVALID_ARGUMENT.
         """
-        number, version = self._model_of(target).find(target)
+        number, version = self._models.find(target).versions.find(target)
         return number, dict(version.signatures)
 
     def statuses(self, target: Target) -> list[VersionStatus]:
@@ -165,120 +167,72 @@ class Core:
         Raises:
             ServingError: NOT_FOUND.
         """
-        model = self._models.get(target.name)
-        known = model.statuses() if model else []
-        if target.version is not None:
-            known = [status for status in known if status.version == target.version]
-            if not known:
-                message = f"Could not find version {target.version} of model {target.name}"
-                raise ServingError("NOT_FOUND", message)
-        if not known:
-            raise ServingError("NOT_FOUND", f"Could not find any versions of model {target.name}")
-        return known
+        return self._models.statuses(target)
 
-    async def _predict(
-        self,
-        target: Target,
-        number: int,
-        version: LoadedVersion,
-        inputs: Mapping[str, np.ndarray],
-        outputs: Sequence[str],
-    ) -> Answer:
-        signature = version.signature(target.signature_name)
-        arrays = checks.ordered_inputs(signature, inputs)
-        names = checks.output_names(signature, outputs)
-        values = await self._run(target, version, arrays, names)
-        return Answer(
-            target.name, number, target.signature_name, dict(zip(names, values, strict=True))
-        )
+    async def reload(self, config: Any) -> None:
+        """Serves another list of models (see `reloading.reload`).
+
+        Args:
+            config: A tensorflow.serving.ModelServerConfig.
+
+        Raises:
+            ServingError: The list is refused, or a new model does not become available.
+        """
+        await reloading.reload(self._models, config, self._bases)
+
+    async def multi_inference(
+        self, tasks: Sequence[tuple[Target, str]], examples: Sequence[bytes]
+    ) -> list[Answer]:
+        """Classifies and regresses the same examples, in one version.
+
+        Args:
+            tasks: Targets of one model, each with its method's name.
+            examples: Serialized `tf.Example`s.
+
+        Raises:
+            ServingError: With TF Serving's code and text.
+        """
+        targets = [target for target, _ in tasks] or [Target("")]
+
+        async def run() -> list[Answer]:
+            model = self._models.find(targets[0])
+            with model.versions.use(targets[0]) as (number, version):
+                kinds = example_signatures.together(version.signatures, tasks)
+                return [
+                    await self._of_task(model, target, number, version, kind, examples)
+                    for target, kind in zip(targets, kinds, strict=True)
+                ]
+
+        return await self._door.admit(targets[0].name, "multi_inference", run)
 
     async def _of_examples(
         self, target: Target, method: str, task: Task, examples: Sequence[bytes]
     ) -> Answer:
         async def run() -> Answer:
-            async with self._model_of(target).use(target) as (number, version):
-                name = target.signature_name
-                signature = example_signatures.find(version.signatures, name, task)
-                names = task.outputs(signature)
-                array = example_signatures.serialized(examples)
-                values = await self._run(target, version, [array], names)
-                found = task.checked(len(examples), dict(zip(names, values, strict=True)))
-                return Answer(target.name, number, name, found)
+            model = self._models.find(target)
+            with model.versions.use(target) as (number, version):
+                return await self._of_task(model, target, number, version, task, examples)
 
-        return await self._answered(target.name, method, run)
+        return await self._door.admit(target.name, method, run)
+
+    async def _of_task(
+        self,
+        model: ServedModel,
+        target: Target,
+        number: int,
+        version: LoadedVersion,
+        task: Task,
+        examples: Sequence[bytes],
+    ) -> Answer:
+        signature = example_signatures.find(version.signatures, target.signature_name, task)
+        names = task.outputs(signature)
+        array = example_signatures.serialized(examples)
+        found = await self._run(model, Call.of(target, version, names), [array])
+        checked = task.checked(len(examples), found)
+        return Answer(target.name, number, target.signature_name, checked)
 
     async def _run(
-        self, target: Target, version: LoadedVersion, arrays: list[np.ndarray], names: list[str]
-    ) -> list[np.ndarray]:
+        self, model: ServedModel, call: Call, arrays: list[np.ndarray]
+    ) -> dict[str, np.ndarray]:
         checks.refuse_too_many(arrays, self.limits.batch)
-        self.metrics.batch(target.name, checks.rows(arrays) or 1)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._runs, version.run, target.signature_name, arrays, names
-        )
-
-    async def _answered(
-        self, name: str, method: str, work: Callable[[], Awaitable[Result]]
-    ) -> Result:
-        """Does the work within the limits, and counts it."""
-        started, code = time.monotonic(), "OK"
-        try:
-            with self._admitted():
-                return await asyncio.wait_for(work(), self.limits.seconds)
-        except asyncio.TimeoutError as error:
-            code = "DEADLINE_EXCEEDED"
-            message = f"no answer within {self.limits.seconds:g} s"
-            raise ServingError(code, message) from error
-        except ServingError as error:
-            code = error.code
-            raise
-        except asyncio.CancelledError:
-            code = "CANCELLED"
-            raise
-        except BaseException:
-            code = "INTERNAL"
-            raise
-        finally:
-            self.metrics.request(name, method, code, time.monotonic() - started)
-
-    @contextlib.contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._closing:
-            raise ServingError("UNAVAILABLE", "the server is shutting down")
-        if self._open >= self.limits.concurrent:
-            message = f"{self._open} requests are under way, and no more are taken at a time"
-            raise ServingError("UNAVAILABLE", message)
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
-            if not self._open:
-                self._idle.set()
-
-    def _model_of(self, target: Target) -> ModelVersions:
-        if not target.name:
-            raise ServingError("INVALID_ARGUMENT", "ModelSpec has no name specified.")
-        if target.name not in self._models:
-            if target.version is None and target.label:
-                message = f"Unrecognized servable version label: {target.label}"
-                raise ServingError("INVALID_ARGUMENT", message)
-            raise not_found(target.name, target.version)
-        return self._models[target.name]
-
-    def _model(self, name: str, base: Path, config: model_config.ModelConfig) -> ModelVersions:
-        return ModelVersions(
-            name,
-            base,
-            config,
-            threads=self._loads,
-            load=lambda folder, name: LoadedVersion(folder),
-            metrics=self.metrics,
-            tell=self._tell,
-        )
-
-    async def _update(self, model: ModelVersions) -> None:
-        try:
-            await model.update()
-        except OSError as error:
-            self._tell(f"{model.name}: {model.base} cannot be read: {error.strerror}")
+        return dict(zip(call.outputs, await model.runner.run(call, arrays), strict=True))

@@ -14,6 +14,7 @@ import numpy as np
 from tftrain.errors import ServingError
 from tftrain.keras_api import tf
 from tftrain.serve.checks import INVALID
+from tftrain.serve.terms import Target
 
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
@@ -59,6 +60,41 @@ def find(signatures: Mapping[str, Any], name: str, task: Task) -> Any:
     signature = signatures[name]
     check(signature, task)
     return signature
+
+
+def together(signatures: Mapping[str, Any], tasks: Sequence[tuple[Target, str]]) -> list[Task]:
+    """The methods of tasks that are to share their examples.
+
+    Args:
+        signatures: SignatureDefs by name.
+        tasks: Targets, each with its method's name.
+
+    Raises:
+        ServingError: They do not go together.
+    """
+    kinds: list[Task] = []
+    for place, (target, method) in enumerate(tasks):
+        if not target.name:
+            raise ServingError(INVALID, "Found ModelSpec with an empty model name.")
+        if target.name != tasks[0][0].name:
+            raise ServingError(
+                INVALID,
+                "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
+            )
+        name = target.signature_name
+        if name in [before.signature_name for before, _ in tasks[:place]]:
+            raise ServingError(INVALID, f"Duplicate evaluation of signature: {name}")
+        if name not in signatures:
+            raise ServingError(INVALID, f"Requested signature not found in model graph: {name}")
+        if method not in _TASKS:
+            message = f"Unsupported signature method_name: {method}"
+            raise ServingError("UNIMPLEMENTED", message)
+        check(signatures[name], _TASKS[method])
+        kinds.append(_TASKS[method])
+    fed = {signatures[target.signature_name].inputs["inputs"].name for target, _ in tasks}
+    if len(fed) > 1:
+        raise ServingError(INVALID, "Input tensor must be the same for all Signatures.")
+    return kinds
 
 
 def check(signature: Any, task: Task) -> None:
@@ -163,3 +199,4 @@ def _shape(array: np.ndarray) -> str:
 
 CLASSIFICATION = Task(CLASSIFY, _class_outputs, _classes)
 REGRESSION = Task(REGRESS, _value_outputs, _values)
+_TASKS = {CLASSIFY: CLASSIFICATION, REGRESS: REGRESSION}

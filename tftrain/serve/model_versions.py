@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tftrain.serve.terms import Metrics, Target, VersionStatus
 
 _ENDED = 20  # remembered of each model
 
-Load = Callable[[Path, str], LoadedVersion]
+Load = Callable[[Path], LoadedVersion]
 
 
 @dataclasses.dataclass
@@ -64,6 +64,8 @@ class ModelVersions:
         self._versions: dict[int, _Version] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._told = ""
+        self._one_at_a_time = asyncio.Lock()
+        self._ended = False
 
     def statuses(self) -> list[VersionStatus]:
         """Of all versions that are known, the newest first, as TF Serving lists them."""
@@ -87,8 +89,8 @@ class ModelVersions:
         assert version.loaded is not None
         return version.number, version.loaded
 
-    @contextlib.asynccontextmanager
-    async def use(self, target: Target) -> AsyncIterator[tuple[int, LoadedVersion]]:
+    @contextlib.contextmanager
+    def use(self, target: Target) -> Iterator[tuple[int, LoadedVersion]]:
         """Gives the version that a request is for, and keeps it in memory inside the block.
 
         Raises:
@@ -128,6 +130,11 @@ class ModelVersions:
         Raises:
             OSError: The base cannot be listed; nothing has changed.
         """
+        async with self._one_at_a_time:
+            if not self._ended:
+                await self._update()
+
+    async def _update(self) -> None:
         folders = await self._in_thread(version_folders.versions_in, self.base)
         wanted = self.config.policy.chosen(folders)
         if not wanted:
@@ -140,9 +147,11 @@ class ModelVersions:
                 self._begin_end(self._versions[number])
 
     async def end(self) -> None:
-        """Ends all versions, each after its last request."""
-        for number in self.available():
-            self._begin_end(self._versions[number])
+        """Ends all versions, each after its last request; none comes after them."""
+        async with self._one_at_a_time:
+            self._ended = True
+            for number in self.available():
+                self._begin_end(self._versions[number])
         await asyncio.gather(*self._ending)
 
     async def _bring(self, number: int, folder: Path) -> None:
@@ -156,7 +165,7 @@ class ModelVersions:
         self._versions[number] = version
         self._set(version, "LOADING")
         try:
-            version.loaded = await self._in_thread(self._load, folder, self.name)
+            version.loaded = await self._in_thread(self._load, folder)
         except Exception as error:  # whatever the loader makes of a damaged folder
             version.failed_contents = contents
             self._fail(version, error)

@@ -1,0 +1,82 @@
+"""Who is let in: so many requests at a time, each for so long, and none at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+from tftrain.errors import ServingError
+from tftrain.serve.terms import Limits, Metrics
+
+Result = TypeVar("Result")
+
+
+class Admission:
+    """The door of the server, and its book of who came and what became of them.
+
+    Args:
+        limits: How many at a time, and how long.
+        metrics: The book.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self._limits, self._metrics = limits, metrics
+        self._under_way = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+
+    async def admit(self, name: str, method: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Does the work of a request within the limits, and counts it.
+
+        Args:
+            name: The model.
+            method: What is asked of it, such as predict.
+            work: Begins the work.
+
+        Raises:
+            ServingError: What the work raises; UNAVAILABLE and DEADLINE_EXCEEDED besides.
+        """
+        started, code = time.monotonic(), "OK"
+        try:
+            with self._place():
+                return await asyncio.wait_for(work(), self._limits.seconds)
+        except asyncio.TimeoutError as error:
+            code = "DEADLINE_EXCEEDED"
+            message = f"no answer within {self._limits.seconds:g} s"
+            raise ServingError(code, message) from error
+        except ServingError as error:
+            code = error.code
+            raise
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
+        except BaseException:
+            code = "INTERNAL"
+            raise
+        finally:
+            self._metrics.request(name, method, code, time.monotonic() - started)
+
+    async def close(self) -> None:
+        """Lets nobody in any more, and returns when all have left."""
+        self._closed = True
+        while self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._closed:
+            raise ServingError("UNAVAILABLE", "the server is shutting down")
+        if self._under_way >= self._limits.concurrent:
+            message = f"{self._under_way} requests are under way: no more are taken at a time"
+            raise ServingError("UNAVAILABLE", message)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()

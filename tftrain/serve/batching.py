@@ -1,0 +1,215 @@
+"""Dynamic batching: requests that are alike run through the graph together.
+
+A request is joined with others of the same version, signature, outputs, dtypes and shapes but for
+the rows. As in TF Serving, a batch is run as soon as it is full, or its oldest request has waited
+for the timeout and a thread is idle; while all threads are busy, requests gather.
+
+The model must treat rows independently, as every model in inference does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import dataclasses
+from collections import deque
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+
+from tftrain.errors import ServingError
+from tftrain.serve import checks
+from tftrain.serve.batching_config import Batching
+from tftrain.serve.runs import Call, SingleRuns
+from tftrain.serve.terms import Metrics
+
+Outcome = list[np.ndarray] | ServingError
+
+
+@dataclasses.dataclass(eq=False)
+class _Request:
+    arrays: list[np.ndarray]
+    rows: int
+    answer: asyncio.Future[list[np.ndarray]]
+    due: float  # in the loop's time
+
+
+@dataclasses.dataclass(eq=False)
+class _Queue:
+    call: Call
+    requests: deque[_Request] = dataclasses.field(default_factory=deque)
+
+
+class BatchedRuns:
+    """Joins the calls of one model.
+
+    Args:
+        model: Its name.
+        batching: How; nothing in it is None but `threads`.
+        threads: Where batches run.
+        slots: How many of them at a time.
+        metrics: Is told the rows of each batch, and how many requests wait.
+    """
+
+    def __init__(
+        self, model: str, batching: Batching, threads: Executor, slots: int, metrics: Metrics
+    ) -> None:
+        self._model, self._batching = model, batching
+        self._threads, self._metrics = threads, metrics
+        self._free = batching.threads or slots
+        self._alone = SingleRuns(threads, metrics)
+        self._queues: dict[Hashable, _Queue] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = 0
+        self._runs: set[asyncio.Task[None]] = set()
+
+    async def run(self, call: Call, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """As Runner.run."""
+        rows = checks.rows(arrays)
+        most = self._batching.max_batch_size
+        if (
+            not rows
+            or rows >= most
+            or not checks.fits(call.version.signatures[call.signature], arrays)
+        ):
+            return await self._alone.run(call, arrays)
+        self._refuse_when_full()
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._batching.timeout_micros / 1e6
+        request = _Request(arrays, rows, loop.create_future(), due)
+        key = (call, *((array.dtype, array.shape[1:]) for array in arrays))
+        self._queues.setdefault(key, _Queue(call)).requests.append(request)
+        self._count(1)
+        self._start_batches()
+        return await request.answer
+
+    def _refuse_when_full(self) -> None:
+        most = self._batching.max_enqueued_batches * self._batching.max_batch_size
+        if self._waiting >= most:
+            raise ServingError(
+                "UNAVAILABLE",
+                "The batch scheduling queue to which this task was submitted is full; currently "
+                f"{self._waiting} tasks are waiting",
+            )
+
+    def _start_batches(self) -> None:
+        """Gives idle threads what is due; where nothing is yet, wakes up when it will be."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._free and self._queues:
+            key, queue = min(self._queues.items(), key=self._urgency)
+            due = self._urgency((key, queue))
+            if due > loop.time():
+                self._timer = loop.call_at(due, self._start_batches)
+                return
+            batch = self._take(queue)
+            if not queue.requests:
+                del self._queues[key]
+            if batch:
+                self._free -= 1
+                task = loop.create_task(self._run_batch(queue.call, batch))
+                self._runs.add(task)
+                task.add_done_callback(self._runs.discard)
+
+    def _urgency(self, item: tuple[Hashable, _Queue]) -> float:
+        requests = item[1].requests
+        if sum(request.rows for request in requests) >= self._batching.max_batch_size:
+            return 0.0
+        return requests[0].due
+
+    def _take(self, queue: _Queue) -> list[_Request]:
+        """The requests of the next batch, without those that nobody waits for any more."""
+        batch: list[_Request] = []
+        rows = 0
+        while queue.requests and rows + queue.requests[0].rows <= self._batching.max_batch_size:
+            request = queue.requests.popleft()
+            self._count(-1)
+            if not request.answer.done():
+                batch.append(request)
+                rows += request.rows
+        return batch
+
+    def _count(self, more: int) -> None:
+        self._waiting += more
+        self._metrics.waiting(self._model, self._waiting)
+
+    async def _run_batch(self, call: Call, batch: list[_Request]) -> None:
+        self._metrics.batch(self._model, sum(request.rows for request in batch))
+        loop = asyncio.get_running_loop()
+        try:
+            outcomes: Sequence[Outcome | Exception] = await loop.run_in_executor(
+                self._threads, run_joined, call, [request.arrays for request in batch],
+                self._batching.allowed_batch_sizes,
+            )  # fmt: skip
+        except Exception as error:  # for each of those who wait to raise
+            outcomes = [error] * len(batch)
+        finally:
+            self._free += 1
+        for request, outcome in zip(batch, outcomes, strict=True):
+            if request.answer.done():
+                continue
+            if isinstance(outcome, Exception):
+                request.answer.set_exception(outcome)
+            else:
+                request.answer.set_result(outcome)
+        self._start_batches()
+
+
+def run_joined(
+    call: Call, requests: Sequence[list[np.ndarray]], sizes: Sequence[int] = ()
+) -> list[Outcome]:
+    """Runs requests together; where that fails, each alone, so that none fails for another.
+
+    Args:
+        call: What to run.
+        requests: Arrays of each, alike but for the number of rows.
+        sizes: Numbers of rows to pad to.
+
+    Returns:
+        The outputs of each, or its error.
+    """
+    if len(requests) > 1 or sizes:
+        rows = [len(arrays[0]) for arrays in requests]
+        try:
+            joined = call.run(_padded(requests, sum(rows), sizes))
+        except ServingError:
+            return [_alone(call, arrays) for arrays in requests]
+        padded = _size(sum(rows), sizes)
+        if all(output.ndim and len(output) == padded for output in joined):
+            return _parts(joined, rows)
+    return [_alone(call, arrays) for arrays in requests]
+
+
+def _padded(
+    requests: Sequence[list[np.ndarray]], rows: int, sizes: Sequence[int]
+) -> list[np.ndarray]:
+    """All rows one after the other, then the first row as often as needed."""
+    missing = _size(rows, sizes) - rows
+    joined = []
+    for arrays in zip(*requests, strict=True):
+        parts = [*arrays, *([arrays[0][:1]] * missing)]
+        joined.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
+    return joined
+
+
+def _size(rows: int, sizes: Sequence[int]) -> int:
+    place = bisect.bisect_left(sizes, rows)
+    return sizes[place] if place < len(sizes) else rows
+
+
+def _parts(joined: list[np.ndarray], rows: Sequence[int]) -> list[Outcome]:
+    ends = np.cumsum(rows)
+    return [
+        [output[end - number : end] for output in joined]
+        for end, number in zip(ends.tolist(), rows, strict=True)
+    ]
+
+
+def _alone(call: Call, arrays: list[np.ndarray]) -> Outcome:
+    try:
+        return call.run(arrays)
+    except ServingError as error:
+        return error

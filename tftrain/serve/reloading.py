@@ -1,0 +1,110 @@
+"""A new list of models, sent to the running server as TF Serving takes it (ReloadConfigRequest)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from tftrain.errors import BadInput, ServingError
+from tftrain.serve.model_config import ModelConfig
+from tftrain.serve.models import Models
+
+INVALID = "INVALID_ARGUMENT"
+
+
+async def reload(models: Models, config: Any, allowed: Collection[Path] | None) -> None:
+    """Serves the models of the list, and those of them alone.
+
+    Nothing changes if the list is refused. A model that stays keeps its versions; it is taken in
+    anew where its base is another.
+
+    Args:
+        models: What is served.
+        config: A tensorflow.serving.ModelServerConfig.
+        allowed: Bases that may be served; None for any.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT for a list that says nothing sensible; FAILED_PRECONDITION
+            for labels of versions that do not answer; PERMISSION_DENIED for other bases;
+            UNKNOWN if new models do not become available.
+    """
+    kind = config.WhichOneof("config")
+    if kind is None:  # as TF Serving, which takes no action then
+        return
+    if kind != "model_config_list":
+        raise ServingError(
+            INVALID,
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+            "Only ModelConfigList is currently supported",
+        )
+    wanted = {}
+    for model in config.model_config_list.config:
+        _check(model, wanted, allowed)
+        _check_labels(models, model)
+        wanted[model.name] = model
+    await _replace(models, wanted)
+
+
+def _check(model: Any, before: Collection[str], allowed: Collection[Path] | None) -> None:
+    if not model.name:
+        raise ServingError(INVALID, "ModelConfig has no name specified.")
+    if model.name in before:
+        message = f"Illegal to list model {model.name} multiple times in config list"
+        raise ServingError(INVALID, message)
+    if not model.base_path.startswith("/"):
+        raise ServingError(
+            INVALID,
+            f"Expected model {model.name} to have an absolute path or URI; "
+            f"got base_path()={model.base_path}",
+        )
+    if model.model_platform not in ("", "tensorflow"):
+        raise ServingError(
+            INVALID, f"Model {model.name} requests unsupported platform {model.model_platform}"
+        )
+    base = Path(model.base_path)
+    if allowed is not None and base.resolve() not in {path.resolve() for path in allowed}:
+        raise ServingError(
+            "PERMISSION_DENIED",
+            f"base path {base} of model {model.name} is none of those that this server was "
+            "started with (--any_base allows others)",
+        )
+    if not base.is_dir():
+        raise ServingError(INVALID, f"Could not find base path {base} for servable {model.name}")
+
+
+def _check_labels(models: Models, model: Any) -> None:
+    known = {versions.name: versions for versions in models.versions}
+    available = known[model.name].available() if model.name in known else []
+    for version in model.version_labels.values():
+        if version not in available:
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                f"Request to assign label to version {version} of model {model.name}, which is "
+                "not currently available for inference",
+            )
+
+
+async def _replace(models: Models, wanted: dict[str, Any]) -> None:
+    present = {versions.name: versions for versions in models.versions}
+    leaving = [name for name in present if name not in wanted]
+    new = []
+    for name, config in wanted.items():
+        base = Path(config.base_path)
+        if name in present and present[name].base.resolve() == base.resolve():
+            present[name].config = ModelConfig.of(config)
+            continue
+        if name in present:
+            leaving.append(name)
+        new.append((name, base, ModelConfig.of(config)))
+    for task in [asyncio.ensure_future(models.remove(name)) for name in leaving]:
+        await task
+    try:
+        added = [models.add(*model) for model in new]
+    except BadInput as error:
+        raise ServingError(INVALID, str(error)) from error
+    await asyncio.gather(*(versions.update() for versions in models.versions))
+    failed = [versions.name for versions in added if not versions.available()]
+    if failed:
+        raise ServingError("UNKNOWN", f"models did not become available: {', '.join(failed)}")
