@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import prometheus_client
 from prometheus_client.exposition import choose_encoder
 
@@ -19,20 +17,20 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 class PrometheusMetrics:
     """Counts in a registry of its own, so that several servers of a process do not meet.
 
-    Args:
-        models: The models that are served; requests for others are counted under one name, lest
-            whoever asks for ever new names fill the memory.
+    Requests for models that never had a version are counted under one name, lest whoever asks for
+    ever new names fill the memory.
 
     Example:
-        >>> metrics = PrometheusMetrics(["digits"])
+        >>> metrics = PrometheusMetrics()
+        >>> metrics.version("digits", 1, "AVAILABLE")
         >>> metrics.request("digits", "predict", "OK", 0.004)
         >>> body, _ = metrics.exposition()
         >>> b'tftrain_requests_total{code="OK",method="predict",model="digits"} 1.0' in body
         True
     """
 
-    def __init__(self, models: Collection[str]) -> None:
-        self._models = frozenset(models)
+    def __init__(self) -> None:
+        self._models: set[str] = set()
         self._registry = prometheus_client.CollectorRegistry()
         self._requests = prometheus_client.Counter(
             "tftrain_requests", "Requests answered, by the status they were answered with",
@@ -72,6 +70,7 @@ class PrometheusMetrics:
 
     def version(self, name: str, version: int, state: str) -> None:
         """A version has come into a state."""
+        self._models.add(name)
         before = self._states.pop((name, version), None)
         if before is not None:
             self._versions.remove(name, str(version), before)

@@ -97,7 +97,7 @@ class RestServer:
             "/monitoring/prometheus/metrics": self._metrics,
         }.items():
             application.router.add_get(path, handler)
-        application.router.add_route("*", "/{path:(.|\n)*}", self._call)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self._call)
         return application
 
     @web.middleware
