@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "judge a run's model on its test set",
     "compress": "make a run's model smaller, and say what each step is worth",
     "export": "write a run's model as a numbered SavedModel",
+    "serve": "try exports locally, over TF Serving's protocols",
     "report": "write a run's page: curves, mistakes, settings",
     "data": "write, verify and inspect record sets",
     "launch": "run a script as a cluster on this machine",

@@ -13,6 +13,7 @@ import numpy as np
 from tftrain.errors import ServingError
 from tftrain.keras_api import quiet_logger, tf
 from tftrain.serve import checks
+from tftrain.serve.stubs import config_pb2
 
 _CALLABLES = 64  # kept of each version, one for every choice of outputs that was asked for
 
@@ -105,14 +106,8 @@ class LoadedVersion:
         signature = self.signatures[name]
         # make_callable(feed_list=) goes through Session.run, which takes five times as long
         return self._session._make_callable_from_options(
-            _callable_options()(
+            config_pb2.CallableOptions(
                 feed=[signature.inputs[key].name for key in checks.input_order(signature)],
                 fetch=[signature.outputs[key].name for key in outputs],
             )
         )
-
-
-def _callable_options() -> Any:
-    from tensorflow.core.protobuf import config_pb2
-
-    return config_pb2.CallableOptions

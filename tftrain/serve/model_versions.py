@@ -199,7 +199,6 @@ class ModelVersions:
         await self._in_thread(version.loaded.close)
         version.loaded = None
         self._set(version, "END")
-        self._tell(f"{self.name}: version {version.number} has ended")
         self._forget()
 
     def _forget(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from tftrain.errors import ServingError
 from tftrain.keras_api import tf
 from tftrain.serve.checks import INVALID
+from tftrain.serve.stubs import tensor_pb2
 
 _ELEMENTS = 2**26  # a few bytes of a request may stand for so many equal elements, and no more
 
@@ -83,7 +84,7 @@ def proto_of(array: np.ndarray) -> Any:
     field = _FIELDS.get(dtype.name)
     if field is None and dtype != tf.string:
         return tf.make_tensor_proto(array)
-    proto = _tensor_proto()
+    proto = tensor_pb2.TensorProto()
     proto.dtype = dtype.as_datatype_enum
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
@@ -95,12 +96,6 @@ def proto_of(array: np.ndarray) -> Any:
     else:
         getattr(proto, field).extend(values)
     return proto
-
-
-def _tensor_proto() -> Any:
-    from tensorflow.core.framework import tensor_pb2
-
-    return tensor_pb2.TensorProto()
 
 
 def examples_of(given: Any) -> list[bytes]:

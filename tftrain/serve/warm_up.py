@@ -11,6 +11,7 @@ from tftrain.keras_api import tf
 from tftrain.serve import checks, example_signatures, tensors
 from tftrain.serve.example_signatures import CLASSIFICATION, REGRESSION, Task
 from tftrain.serve.loaded_version import LoadedVersion
+from tftrain.serve.stubs import prediction_log_pb2
 from tftrain.serve.terms import DEFAULT_SIGNATURE
 
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -27,8 +28,6 @@ def replay(version: LoadedVersion, folder: Path) -> int:
         ServingError: One fails, or there are too many: TF Serving would not serve the version.
         tf.errors.OpError: The file is damaged.
     """
-    from tensorflow_serving.apis import prediction_log_pb2
-
     path = folder / FILE
     if not path.exists():
         return 0

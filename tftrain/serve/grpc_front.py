@@ -1,0 +1,121 @@
+"""The gRPC side of the server: the official stubs of TF Serving, on grpc.aio.
+
+A request whose client has left, or whose deadline has passed, is cancelled by gRPC, and with it
+its place in a batch that is not run yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from tftrain.errors import BadInput, ServingError
+from tftrain.serve import grpc_models, grpc_predictions
+from tftrain.serve.core import Core
+from tftrain.serve.server import bracketed
+from tftrain.serve.stubs import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+_MESSAGE = 1024  # characters of an error: it travels in a header
+
+Handler = Callable[[Core, Any], Awaitable[Any]]
+
+
+class GrpcFront:
+    """Listens for gRPC and asks a core.
+
+    Args:
+        core: What answers.
+        host: The address to listen at.
+        port: 0 for a free one.
+
+    Attributes:
+        port: The one that is listened at, once started.
+    """
+
+    def __init__(self, core: Core, host: str, port: int) -> None:
+        self._core, self._host, self.port = core, host, port
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Begins to listen.
+
+        Raises:
+            BadInput: The port is in use, or the host is none of this machine's.
+        """
+        most = self._core.limits.body_bytes
+        options = [
+            ("grpc.max_receive_message_length", most),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),  # or another server's port would be shared in silence
+        ]
+        self._server = grpc.aio.server(options=options)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            _PredictionService(self._core), self._server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            _ModelService(self._core), self._server
+        )
+        address = f"{bracketed(self._host)}:{self.port}"
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise BadInput(f"cannot listen at {address} for gRPC: is the port in use?") from error
+        await self._server.start()
+
+    async def close(self, grace_seconds: float) -> None:
+        """Takes no new requests; those in flight have so long."""
+        if self._server is not None:
+            await self._server.stop(grace_seconds)
+
+
+async def _answer(handler: Handler, core: Core, request: Any, context: Any) -> Any:
+    try:
+        return await handler(core, request)
+    except ServingError as error:
+        await context.abort(_status(error.code), _short(error.message))
+    except Exception as error:  # a fault of the server's own, and no reason to end
+        core.tell(f"a request failed: {type(error).__name__}: {error}")
+        await context.abort(grpc.StatusCode.INTERNAL, _short(f"{type(error).__name__}: {error}"))
+
+
+def _status(code: str) -> grpc.StatusCode:
+    return getattr(grpc.StatusCode, code, grpc.StatusCode.UNKNOWN)
+
+
+def _short(message: str) -> str:
+    if len(message) <= _MESSAGE:
+        return message
+    return message[: _MESSAGE - len("...TRUNCATED")] + "...TRUNCATED"
+
+
+class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def Predict(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_predictions.predict, self._core, request, context)
+
+    async def Classify(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_predictions.classify, self._core, request, context)
+
+    async def Regress(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_predictions.regress, self._core, request, context)
+
+    async def MultiInference(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_predictions.multi_inference, self._core, request, context)
+
+    async def GetModelMetadata(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_models.metadata, self._core, request, context)
+
+
+class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def GetModelStatus(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_models.status, self._core, request, context)
+
+    async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
+        return await _answer(grpc_models.reload, self._core, request, context)
