@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import prometheus_client
 from prometheus_client.exposition import choose_encoder
 
@@ -17,20 +19,22 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 class PrometheusMetrics:
     """Counts in a registry of its own, so that several servers of a process do not meet.
 
-    Requests for models that never had a version are counted under one name, lest whoever asks for
-    ever new names fill the memory.
+    Requests for models that are neither among `models` nor ever had a version are counted under one
+    name, lest whoever asks for ever new names fill the memory.
+
+    Args:
+        models: Names of those that will be served.
 
     Example:
-        >>> metrics = PrometheusMetrics()
-        >>> metrics.version("digits", 1, "AVAILABLE")
+        >>> metrics = PrometheusMetrics(["digits"])
         >>> metrics.request("digits", "predict", "OK", 0.004)
         >>> body, _ = metrics.exposition()
         >>> b'tftrain_requests_total{code="OK",method="predict",model="digits"} 1.0' in body
         True
     """
 
-    def __init__(self) -> None:
-        self._models: set[str] = set()
+    def __init__(self, models: Iterable[str] = ()) -> None:
+        self._models = set(models)
         self._registry = prometheus_client.CollectorRegistry()
         self._requests = prometheus_client.Counter(
             "tftrain_requests", "Requests answered, by the status they were answered with",
