@@ -16,7 +16,7 @@ from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.terms import Metrics, Target, VersionStatus
 
-_ENDED = 20  # remembered of each model
+REMEMBERED = 20  # ended versions of each model
 
 Load = Callable[[Path], LoadedVersion]
 
@@ -138,8 +138,9 @@ class ModelVersions:
         folders = await self._in_thread(version_folders.versions_in, self.base)
         wanted = self.config.policy.chosen(folders)
         if not wanted:
-            self._tell_once(f"{self.name}: no version in {self.base}; waiting for one")
+            self._tell_once(f"{self.name}: no version in {self.base}; {self._goes_on()}")
             return
+        self._told = ""
         for number in sorted(wanted):
             await self._bring(number, folders[number])
         if wanted & set(self.available()):
@@ -180,12 +181,14 @@ class ModelVersions:
         elif isinstance(error, OSError):
             code, message = "NOT_FOUND", str(error)
         self._set(version, "END", code, message)
-        now = self.available()
-        goes_on = f"version {now[-1]} goes on" if now else "none is served"
         self._tell(
-            f"{self.name}: version {version.number} cannot be loaded, {goes_on}; it is tried "
-            f"again when {version.folder} has changed: {' '.join(message.split())}"
+            f"{self.name}: version {version.number} cannot be loaded, {self._goes_on()}; it is "
+            f"tried again when {version.folder} has changed: {' '.join(message.split())}"
         )
+
+    def _goes_on(self) -> str:
+        now = self.available()
+        return f"version {now[-1]} goes on" if now else "waiting for one"
 
     def _begin_end(self, version: _Version) -> None:
         self._set(version, "UNLOADING")
@@ -203,7 +206,7 @@ class ModelVersions:
 
     def _forget(self) -> None:
         ended = [n for n, version in self._versions.items() if version.status.state == "END"]
-        for number in sorted(ended)[:-_ENDED]:
+        for number in sorted(ended)[:-REMEMBERED]:
             del self._versions[number]
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
