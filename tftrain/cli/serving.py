@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from absl import flags
 
@@ -125,15 +126,19 @@ def _show(core: Core, fronts: list[Front], host: str) -> None:
     """Where the server is, and how to ask it."""
     for front in fronts:
         if isinstance(front, RestFront):
-            url = f"http://{bracketed(host)}:{front.port}"
-            print(f"REST  {url}/v1/models/NAME:predict for {', '.join(core.names)}; page: {url}/")
-            for name in core.names:
-                _show_example(core, name, url)
+            _show_rest(core, f"http://{bracketed(host)}:{front.port}")
         else:
             print(f"gRPC  {bracketed(host)}:{front.port}")
     if host not in _LOCAL:
         notice(f"listening at {host}, for whoever can reach it; production uses TF Serving itself")
     sys.stdout.flush()
+
+
+def _show_rest(core: Core, url: str) -> None:
+    print(f"page  {url}/")
+    for name in core.names:
+        print(f"REST  {url}/v1/models/{quote(name)}")
+        _show_example(core, name, url)
 
 
 def _show_example(core: Core, name: str, url: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from typing import Any
 from urllib.parse import quote
 
 from tftrain.keras_api import tf
 
-_INLINE = 100  # values that are still written out
+_INLINE = 16  # values that are still written out
 
 
 def curl(url: str, name: str, signature: Any) -> str:
@@ -21,18 +22,24 @@ def curl(url: str, name: str, signature: Any) -> str:
         signature: Its SignatureDef.
     """
     example = {key: (_shape(info), _zero(info)) for key, info in sorted(signature.inputs.items())}
-    target = f"{url}/v1/models/{quote(name)}:predict"
+    target = shlex.quote(f"{url}/v1/models/{quote(name)}:predict")
     if sum(math.prod(shape) for shape, _ in example.values()) <= _INLINE:
         filled = {key: _filled(shape, zero) for key, (shape, zero) in example.items()}
-        instance = next(iter(filled.values())) if len(filled) == 1 else filled
-        return f"curl -d '{json.dumps({'instances': [instance]})}' {target}"
-    made = ", ".join(f"{key!r}: z({shape}, {zero!r})" for key, (shape, zero) in example.items())
-    instance = made.split(": ", 1)[1] if len(example) == 1 else f"{{{made}}}"
+        body = json.dumps({"instances": [_only(filled)]})
+        return f"curl -s -d {shlex.quote(body)} {target}"
+    made = {key: f"z({shape}, {json.dumps(zero)})" for key, (shape, zero) in example.items()}
+    listed = ", ".join(f"{json.dumps(key)}: {call}" for key, call in made.items())
+    instance = next(iter(made.values())) if len(made) == 1 else f"{{{listed}}}"
     program = (
         "import json; z = lambda s, v: [z(s[1:], v)] * s[0] if s else v; "
-        f"print(json.dumps({{'instances': [{instance}]}}))"
+        f'print(json.dumps({{"instances": [{instance}]}}))'
     )
-    return f'python3 -c "{program}" | curl -d @- {target}'
+    return f"python3 -c {shlex.quote(program)} | curl -s -d @- {target}"
+
+
+def _only(values: dict[str, Any]) -> Any:
+    """What TF Serving takes for a row: with a single input, its value by itself."""
+    return next(iter(values.values())) if len(values) == 1 else values
 
 
 def _shape(info: Any) -> list[int]:
@@ -40,13 +47,11 @@ def _shape(info: Any) -> list[int]:
     return [max(1, dim.size) for dim in info.tensor_shape.dim[1:]]
 
 
-def _zero(info: Any) -> float | int | bool | str:
+def _zero(info: Any) -> float | int | str:
     dtype = tf.dtypes.as_dtype(info.dtype)
     if dtype == tf.string:
         return ""
-    if dtype.is_bool:
-        return False
-    return 0 if dtype.is_integer else 0.0
+    return 0 if dtype.is_integer or dtype.is_bool else 0.0
 
 
 def _filled(shape: list[int], value: Any) -> Any:

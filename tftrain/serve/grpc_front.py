@@ -6,6 +6,8 @@ its place in a batch that is not run yet.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from tftrain.serve.server import bracketed
 from tftrain.serve.stubs import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 _MESSAGE = 1024  # characters of an error: it travels in a header
+_LAST_WORDS = 1.0  # seconds in which answers that are made are sent
 
 Handler = Callable[[Core, Any], Awaitable[Any]]
 
@@ -37,6 +40,7 @@ class GrpcFront:
     def __init__(self, core: Core, host: str, port: int) -> None:
         self._core, self._host, self.port = core, host, port
         self._server: grpc.aio.Server | None = None
+        self._calls = Calls(core)
 
     async def start(self) -> None:
         """Begins to listen.
@@ -52,10 +56,10 @@ class GrpcFront:
         ]
         self._server = grpc.aio.server(options=options)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            _PredictionService(self._core), self._server
+            _PredictionService(self._calls), self._server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            _ModelService(self._core), self._server
+            _ModelService(self._calls), self._server
         )
         address = f"{bracketed(self._host)}:{self.port}"
         try:
@@ -65,19 +69,54 @@ class GrpcFront:
         await self._server.start()
 
     async def close(self, grace_seconds: float) -> None:
-        """Takes no new requests; those in flight have so long."""
-        if self._server is not None:
-            await self._server.stop(grace_seconds)
+        """Takes no new requests; those in flight have so long.
+
+        grpc's own stop would end new requests as cancelled, which clients do not try elsewhere.
+        """
+        if self._server is None:
+            return
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._calls.close(), grace_seconds)
+        await self._server.stop(_LAST_WORDS)
 
 
-async def _answer(handler: Handler, core: Core, request: Any, context: Any) -> Any:
-    try:
-        return await handler(core, request)
-    except ServingError as error:
-        await context.abort(_status(error.code), _short(error.message))
-    except Exception as error:  # a fault of the server's own, and no reason to end
-        core.tell(f"a request failed: {type(error).__name__}: {error}")
-        await context.abort(grpc.StatusCode.INTERNAL, _short(f"{type(error).__name__}: {error}"))
+class Calls:
+    """The calls that are under way, and what becomes of their errors.
+
+    Args:
+        core: What answers.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._under_way = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+
+    async def answer(self, handler: Handler, request: Any, context: Any) -> Any:
+        """The handler's message; its error as the call's status."""
+        self._under_way += 1
+        try:
+            if self._closed:
+                raise ServingError("UNAVAILABLE", "the server is shutting down")
+            return await handler(self._core, request)
+        except ServingError as error:
+            await context.abort(_status(error.code), _short(error.message))
+        except Exception as error:  # a fault of the server's own, and no reason to end
+            text = f"{type(error).__name__}: {error}"
+            self._core.tell(f"a request failed: {text}")
+            await context.abort(grpc.StatusCode.INTERNAL, _short(text))
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def close(self) -> None:
+        """Refuses new calls, and returns when those under way have ended."""
+        self._closed = True
+        while self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
 
 
 def _status(code: str) -> grpc.StatusCode:
@@ -91,31 +130,31 @@ def _short(message: str) -> str:
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def Predict(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_predictions.predict, self._core, request, context)
+        return await self._calls.answer(grpc_predictions.predict, request, context)
 
     async def Classify(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_predictions.classify, self._core, request, context)
+        return await self._calls.answer(grpc_predictions.classify, request, context)
 
     async def Regress(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_predictions.regress, self._core, request, context)
+        return await self._calls.answer(grpc_predictions.regress, request, context)
 
     async def MultiInference(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_predictions.multi_inference, self._core, request, context)
+        return await self._calls.answer(grpc_predictions.multi_inference, request, context)
 
     async def GetModelMetadata(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_models.metadata, self._core, request, context)
+        return await self._calls.answer(grpc_models.metadata, request, context)
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def GetModelStatus(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_models.status, self._core, request, context)
+        return await self._calls.answer(grpc_models.status, request, context)
 
     async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
-        return await _answer(grpc_models.reload, self._core, request, context)
+        return await self._calls.answer(grpc_models.reload, request, context)
