@@ -1,6 +1,6 @@
 """A model behind a server, asked over REST and over gRPC: the same answers.
 
-    python recipes/serve_and_query.py                            # trains, exports, serves, asks
+    python recipes/serve_and_query.py --dataset=digits           # trains, exports, serves, asks
     python recipes/serve_and_query.py --base=exports/digits      # serves what is there, and asks
     python recipes/serve_and_query.py --rest=HOST:8501 --grpc=HOST:8500  # asks a server that runs
     python recipes/serve_and_query.py --dataset=mnist --data_dir=DIR     # DIR holds mnist.npz
