@@ -322,6 +322,36 @@ def test_other_origins_may_read_the_answers_if_told_so(base):
             assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_no_request_is_lost_when_a_newer_version_takes_over(publish):
+    folder = publish(1)
+    seen, failed, stop = set(), [], threading.Event()
+
+    def ask():
+        with requests.Session() as session:
+            while not stop.is_set():
+                response = session.post(url, json={"instances": [[0.0, 0.0]]}, timeout=20)
+                if response.status_code == 200:
+                    seen.add(response.json()["predictions"][0][0] // 100)
+                else:
+                    failed.append(response.text)
+
+    with running({"sample": folder}) as server:
+        url = f"{server.url}/v1/models/sample:predict"
+        clients = [threading.Thread(target=ask) for _ in range(4)]
+        for client in clients:
+            client.start()
+        try:
+            for version in (2, 3):
+                wait_for(lambda version=version: version - 1 in seen)
+                publish(version)
+            wait_for(lambda: 3 in seen)
+        finally:
+            stop.set()
+            for client in clients:
+                client.join()
+    assert (seen, failed) == ({1, 2, 3}, [])
+
+
 @pytest.fixture
 def unfinished():
     """Begins a request that never ends; gives its connection."""
