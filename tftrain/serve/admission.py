@@ -29,7 +29,7 @@ class Admission:
         self._idle = asyncio.Event()
 
     async def admit(self, name: str, method: str, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Does the work of a request within the limits, and counts it.
+        """Does the work of a request, if there is room for it, and counts it.
 
         Args:
             name: The model.
@@ -37,16 +37,12 @@ class Admission:
             work: Begins the work.
 
         Raises:
-            ServingError: What the work raises; UNAVAILABLE and DEADLINE_EXCEEDED besides.
+            ServingError: What the work raises; UNAVAILABLE if too many others are here.
         """
         started, code = time.monotonic(), "OK"
         try:
             with self._place():
-                return await asyncio.wait_for(work(), self._limits.seconds)
-        except asyncio.TimeoutError as error:
-            code = "DEADLINE_EXCEEDED"
-            message = f"no answer within {self._limits.seconds:g} s"
-            raise ServingError(code, message) from error
+                return await work()
         except ServingError as error:
             code = error.code
             raise
@@ -58,6 +54,23 @@ class Admission:
             raise
         finally:
             self._metrics.request(name, method, code, time.monotonic() - started)
+
+    async def in_time(self, answer: asyncio.Future[Result]) -> Result:
+        """The answer; it is cancelled when it takes too long, or when nobody waits any more.
+
+        Raises:
+            ServingError: DEADLINE_EXCEEDED, or what the answer raises.
+        """
+        try:  # asyncio.wait_for would make a task of each request
+            done, _ = await asyncio.wait((answer,), timeout=self._limits.seconds)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        if not done:
+            answer.cancel()
+            message = f"no answer within {self._limits.seconds:g} s"
+            raise ServingError("DEADLINE_EXCEEDED", message)
+        return answer.result()
 
     async def close(self) -> None:
         """Lets nobody in any more, and returns when all have left."""

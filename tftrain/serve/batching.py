@@ -62,18 +62,14 @@ class BatchedRuns:
         self._queues: dict[Hashable, _Queue] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._waiting = 0
-        self._runs: set[asyncio.Task[None]] = set()
 
-    async def run(self, call: Call, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """As Runner.run."""
+    def start(self, call: Call, arrays: list[np.ndarray]) -> asyncio.Future[list[np.ndarray]]:
+        """As Runner.start."""
         rows = checks.rows(arrays)
         most = self._batching.max_batch_size
-        if (
-            not rows
-            or rows >= most
-            or not checks.fits(call.version.signatures[call.signature], arrays)
-        ):
-            return await self._alone.run(call, arrays)
+        signature = call.version.signatures[call.signature]
+        if not rows or rows >= most or not checks.fits(signature, arrays):
+            return self._alone.start(call, arrays)
         self._refuse_when_full()
         loop = asyncio.get_running_loop()
         due = loop.time() + self._batching.timeout_micros / 1e6
@@ -82,7 +78,7 @@ class BatchedRuns:
         self._queues.setdefault(key, _Queue(call)).requests.append(request)
         self._count(1)
         self._start_batches()
-        return await request.answer
+        return request.answer
 
     def _refuse_when_full(self) -> None:
         most = self._batching.max_enqueued_batches * self._batching.max_batch_size
@@ -109,10 +105,7 @@ class BatchedRuns:
             if not queue.requests:
                 del self._queues[key]
             if batch:
-                self._free -= 1
-                task = loop.create_task(self._run_batch(queue.call, batch))
-                self._runs.add(task)
-                task.add_done_callback(self._runs.discard)
+                self._run_batch(queue.call, batch)
 
     def _urgency(self, item: tuple[Hashable, _Queue]) -> float:
         requests = item[1].requests
@@ -136,22 +129,26 @@ class BatchedRuns:
         self._waiting += more
         self._metrics.waiting(self._model, self._waiting)
 
-    async def _run_batch(self, call: Call, batch: list[_Request]) -> None:
+    def _run_batch(self, call: Call, batch: list[_Request]) -> None:
+        self._free -= 1
         self._metrics.batch(self._model, sum(request.rows for request in batch))
-        loop = asyncio.get_running_loop()
-        try:
-            outcomes: Sequence[Outcome | Exception] = await loop.run_in_executor(
-                self._threads, run_joined, call, [request.arrays for request in batch],
-                self._batching.allowed_batch_sizes,
-            )  # fmt: skip
-        except Exception as error:  # for each of those who wait to raise
-            outcomes = [error] * len(batch)
-        finally:
-            self._free += 1
+        outcomes = asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            run_joined,
+            call,
+            [request.arrays for request in batch],
+            self._batching.allowed_batch_sizes,
+        )
+        outcomes.add_done_callback(lambda done: self._finish(batch, done))
+
+    def _finish(self, batch: list[_Request], done: asyncio.Future[list[Outcome]]) -> None:
+        self._free += 1
+        fault = done.exception()
+        outcomes = [fault] * len(batch) if fault else done.result()
         for request, outcome in zip(batch, outcomes, strict=True):
-            if request.answer.done():
+            if request.answer.done():  # nobody waits for it any more
                 continue
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, BaseException):
                 request.answer.set_exception(outcome)
             else:
                 request.answer.set_result(outcome)

@@ -235,4 +235,5 @@ class Core:
         self, model: ServedModel, call: Call, arrays: list[np.ndarray]
     ) -> dict[str, np.ndarray]:
         checks.refuse_too_many(arrays, self.limits.batch)
-        return dict(zip(call.outputs, await model.runner.run(call, arrays), strict=True))
+        values = await self._door.in_time(model.runner.start(call, arrays))
+        return dict(zip(call.outputs, values, strict=True))

@@ -37,11 +37,13 @@ class Call:
 class Runner(Protocol):
     """What runs calls."""
 
-    async def run(self, call: Call, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """The arrays of the call's outputs.
+    def start(self, call: Call, arrays: list[np.ndarray]) -> asyncio.Future[list[np.ndarray]]:
+        """Begins a call; the future gives the arrays of its outputs, or raises a ServingError.
+
+        It is dropped if the future is cancelled before it is run.
 
         Raises:
-            ServingError: What the graph refuses.
+            ServingError: UNAVAILABLE: too many wait.
         """
 
 
@@ -56,8 +58,8 @@ class SingleRuns:
     def __init__(self, threads: Executor, metrics: Metrics) -> None:
         self._threads, self._metrics = threads, metrics
 
-    async def run(self, call: Call, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """As Runner.run."""
+    def start(self, call: Call, arrays: list[np.ndarray]) -> asyncio.Future[list[np.ndarray]]:
+        """As Runner.start."""
         self._metrics.batch(call.model, checks.rows(arrays) or 1)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, call.run, arrays)
+        return loop.run_in_executor(self._threads, call.run, arrays)
