@@ -2,9 +2,13 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 import tftrain
 from tftrain.cli import arguments
@@ -53,6 +57,25 @@ def test_the_compression_block_runs_in_order(tmp_path, monkeypatch):
     for line in block.splitlines():
         command = shlex.split(line, comments=True)[1:]
         assert main([*command, quicker[command[0]]]) == 0
+
+
+def test_what_is_served_can_be_asked(tmp_path, monkeypatch, finished_run):
+    (block,) = [block for block in blocks("sh") if "tftrain serve" in block]
+    (url,) = [shlex.split(block)[1] for block in blocks("sh") if "curl" in block]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(tftrain.__file__).parents[1]))
+    _, export, serve = [shlex.split(line, comments=True)[1:] for line in block.splitlines()]
+    shutil.copytree(finished_run, "runs/served")
+    assert main(export) == 0
+    command = [sys.executable, "-m", "tftrain", *serve, "--port=0", "--grpc_port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            line = next(line for line in server.stdout if line.startswith("REST "))
+            port = re.search(r"//127.0.0.1:(\d+)/", line)[1]
+            answer = requests.get(url.replace("8501", port), timeout=60).json()
+        finally:
+            server.terminate()
+    assert answer["model_version_status"][0]["state"] == "AVAILABLE"
 
 
 def test_make_targets_exist():

@@ -217,6 +217,20 @@ def test_the_pipeline_ends_with_the_smallest(first_run, capsys):
     assert (out / "model.tflite").exists()
 
 
+def test_both_protocols_answer_alike(first_run, capsys):
+    _, out, printed = first_run("serve_and_query", capsys)
+    rows = re.findall(r"^ +\d  (\d \(0\.\d{4}\))    (\d \(0\.\d{4}\))$", printed, re.MULTILINE)
+    assert len(rows) == 8
+    assert all(rest == grpc for rest, grpc in rows)
+    assert float(re.search(r"largest difference of the two: (\S+)", printed)[1]) < 1e-6
+    assert (out / "digits/1/saved_model.pb").exists()
+
+
+def test_a_server_is_asked_over_both_protocols_or_none(tmp_path, capsys):
+    assert run("serve_and_query", "--rest=localhost:1", f"--out={tmp_path / 'out'}") == 2
+    assert "--rest and --grpc go together" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["linear_regression", "mnist_mlp"])
 def test_the_same_seed_gives_the_same_result(name, first_run, tmp_path, capsys):
     _, _, printed = first_run(name, capsys)
