@@ -267,6 +267,15 @@ def test_it_goes_on_by_force_with_other_data(tmp_path, capsys):
     assert "in spite of differences: batches an epoch" in capsys.readouterr().err
 
 
+def test_a_checkpoint_that_does_not_say_what_the_data_held_is_gone_on_with(tmp_path):
+    class Contents(keras.callbacks.Callback):
+        def checkpoint_identity(self):
+            return {"contents of the data": "these"}
+
+    fit(tmp_path, call={"epochs": 1})
+    assert fit(tmp_path, others=[Contents()])[1].epoch == [0, 1, 2]
+
+
 def test_by_force_with_another_optimizer_the_weights_are_kept(checkpoint, capsys):
     model = make_model(optimizer="sgd", seed=8)
     fit(checkpoint, model=model, resume="force", call={"epochs": 1})
