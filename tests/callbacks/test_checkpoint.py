@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tftrain
+from tests.callbacks.cuts import Cut, CutAfter
 from tftrain.callbacks import Checkpoint, GradientStatistics, WeightAveraging, position_in
 from tftrain.checkpoints import CheckpointFolder
 from tftrain.errors import BadInput, CheckpointDamaged, CheckpointError
@@ -13,24 +14,6 @@ from tftrain.keras_api import keras
 
 X = np.random.default_rng(0).normal(size=(50, 6)).astype("float32")
 Y = X[:, :1] * 2
-
-
-class Cut(Exception):
-    pass
-
-
-class CutAfter(keras.callbacks.Callback):
-    """Stands for the power cord, pulled at the end of an execution of steps."""
-
-    needs_every_batch = False
-
-    def __init__(self, steps):
-        super().__init__()
-        self._steps = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) >= self._steps:
-            raise Cut
 
 
 def make_model(seed=3, units=5, optimizer="adam"):
