@@ -34,11 +34,12 @@ def callbacks_of(model: Any) -> list[Any]:
 
 def argument_of(model: Any, name: str, default: Any = None) -> Any:
     """What the running `fit` of a model was given under this name; else the default."""
-    return (model.__dict__.get("_tftrain_fit") or {}).get(name, default)
+    given = model.__dict__.get("_tftrain_fit")
+    return given.arguments.get(name, default) if given else default
 
 
 def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
-    given = inspect.signature(original).bind(model, *args, **kwargs).arguments
+    given = inspect.signature(original).bind(model, *args, **kwargs)
     with _known(model, given), contextlib.ExitStack() as exits:
         for callback in callbacks_of(model):
             if hasattr(callback, "on_fit_exit"):
@@ -47,8 +48,9 @@ def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) ->
 
 
 @contextlib.contextmanager
-def _known(model: Any, given: dict[str, Any]) -> Iterator[None]:
-    outer = model.__dict__.get("_tftrain_fit")  # past Keras's tracking
+def _known(model: Any, given: inspect.BoundArguments) -> Iterator[None]:
+    # Past Keras's tracking, and as an object: Keras looks for layers in lists and dictionaries.
+    outer = model.__dict__.get("_tftrain_fit")
     model.__dict__["_tftrain_fit"] = given
     try:
         yield
