@@ -22,214 +22,39 @@ a process that is started again some four are the start of TensorFlow.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
-import os
 import random
-import resource
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import surroundings
 from absl import app, flags
+from faults import FAULT_KINDS, jumping_clock
+from restarted_training import Training
 
 FAULTS = flags.DEFINE_integer("faults", 16, "how many", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "of the moments")
 QUICK = flags.DEFINE_bool("quick", False, "one fault, few epochs: does it run?")
 
+ONLY = flags.DEFINE_list("only", [*FAULT_KINDS], "kinds of faults, with commas between")
+
 PACKAGES = ("tensorflow", "keras", "numpy")
-LIMIT_SECONDS = 300.0
 STARTS = 8  # of a training, at most
-CLOCK = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-static int (*real)(clockid_t, struct timespec *);
-int clock_gettime(clockid_t id, struct timespec *at) {
-    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-    int status = real(id, at);
-    const char *mark = getenv("CHAOS_JUMPED"), *by = getenv("CHAOS_SECONDS");
-    if (id == CLOCK_REALTIME && mark && by && !access(mark, F_OK)) at->tv_sec += atol(by);
-    return status;
-}
-"""
-
-
-class Training:
-    """One `tftrain train`, in this folder, started as often as it takes.
-
-    Args:
-        folder: Where its run folder and other files go.
-        workers: How many processes train together.
-    """
-
-    def __init__(self, folder: Path, workers: int = 1) -> None:
-        self.folder, self.workers = folder, workers
-        self.run = folder / "run"
-        self.environ = dict(os.environ)
-        self.starts = 0
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = ["train", f"--out={self.run}", *([] if not self._begun() else ["--resume"])]
-        if not self._begun():
-            command += ["--engine=keras", f"--epochs={epochs()}", "--seed=1"]
-            command += ["--checkpoint_every_steps=7", "--dropout=0.2", "--learning_rate=0.001"]
-        tftrain = [sys.executable, "-m", "tftrain"]
-        if self.workers > 1:
-            options = [f"--workers={self.workers}", "--max_restarts=5", "--grace=20"]
-            tftrain = [*tftrain, "launch", *options, "--", *tftrain]
-        log = open(self.folder / f"log-{self.starts}.txt", "wb")  # noqa: SIM115
-        self.starts += 1
-        self.process = subprocess.Popen(
-            [*tftrain, *command], stdout=log, stderr=subprocess.STDOUT, env=self.environ
-        )
-        log.close()
-
-    def ended(self) -> bool:
-        return self.process.poll() is not None
-
-    def wait(self) -> int:
-        try:
-            return self.process.wait(LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.terminate()
-            self.process.wait()
-            raise
-
-    def worker(self, index: int) -> psutil.Process:
-        """The process of a worker, or the only one."""
-        if self.workers == 1:
-            return psutil.Process(self.process.pid)
-        for child in psutil.Process(self.process.pid).children():
-            config = json.loads(child.environ().get("TF_CONFIG", "{}"))
-            if config.get("task", {}).get("index") == index:
-                return child
-        raise psutil.NoSuchProcess(index)
-
-    def epochs(self) -> int:
-        metrics = self.run / "metrics.jsonl"
-        return metrics.read_text().count("\n") if metrics.exists() else 0
-
-    def wait_until(self, epoch: int) -> None:
-        """Waits until an epoch has ended, or everything has."""
-        while self.epochs() < epoch and not self.ended():
-            time.sleep(0.005)
-
-    def newest_checkpoint(self) -> Path | None:
-        found = sorted((self.run / "checkpoints").glob("step-*"))
-        return found[-1] if found else None
-
-    def result(self) -> dict[str, Any]:
-        """What must be equal: the weights, and the lines of metrics without times."""
-        from tftrain.keras_api import keras
-
-        lines = [json.loads(line) for line in (self.run / "metrics.jsonl").read_text().splitlines()]
-        kept = [{k: line[k] for k in line if k not in ("seconds", "resources")} for line in lines]
-        model = keras.saving.load_model(self.run / "model.keras")
-        return {"lines": kept, "weights": model.get_weights()}
-
-    def _begun(self) -> bool:
-        return (self.run / "config.json").exists() and self.starts > 0
 
 
 def epochs() -> int:
     return 8 if QUICK.value else 60
 
 
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """Something that happens to a training while it runs.
-
-    Attributes:
-        strike: Does it; what it yields ends when the training has ended.
-        workers: How many train.
-    """
-
-    strike: Callable[[Training, random.Random], Any]
-    workers: int = 1
-
-
-def kill(index: int = 0) -> Callable[[Training, random.Random], Any]:
-    return lambda training, dice: training.worker(index).kill()
-
-
-def preempt(training: Training, dice: random.Random) -> None:
-    training.process.send_signal(signal.SIGTERM)
-
-
-def stop_worker(training: Training, dice: random.Random) -> None:
-    worker = training.worker(dice.randrange(2))
-    worker.suspend()
-    time.sleep(dice.uniform(0.5, 5))
-    worker.resume()
-
-
-def full_disk(training: Training, dice: random.Random) -> None:
-    resource.prlimit(training.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-
-
-def damage(training: Training, dice: random.Random) -> None:
-    training.process.kill()
-    training.process.wait()
-    if newest := training.newest_checkpoint():
-        file = dice.choice(sorted(newest.iterdir()))
-        content = bytearray(file.read_bytes())
-        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
-        file.write_bytes(content)
-
-
-def remove(training: Training, dice: random.Random) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(training.run / "checkpoints")
-    time.sleep(dice.uniform(0, 1))
-    training.process.kill()
-
-
-def clock_jump(training: Training, dice: random.Random) -> None:
-    (training.folder / "jumped").touch()
-
-
-FAULT_KINDS = {
-    "kill": Fault(kill()),
-    "preempt": Fault(preempt),
-    "full_disk": Fault(full_disk),
-    "damage": Fault(damage),
-    "remove": Fault(remove),
-    "clock_jump": Fault(clock_jump),
-    "kill_chief": Fault(kill(0), workers=2),
-    "kill_worker": Fault(kill(1), workers=2),
-    "stop_worker": Fault(stop_worker, workers=2),
-}
-ONLY = flags.DEFINE_list("only", [*FAULT_KINDS], "kinds of faults, with commas between")
-
-
-def jumping_clock(folder: Path, dice: random.Random) -> dict[str, str]:
-    """The environment of a process whose wall clock jumps when FOLDER/jumped appears."""
-    source, library = folder / "clock.c", folder / "clock.so"
-    source.write_text(CLOCK)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    days = dice.choice((-400, -1, 1, 400))
-    return {
-        "LD_PRELOAD": str(library),
-        "CHAOS_JUMPED": str(folder / "jumped"),
-        "CHAOS_SECONDS": str(days * 86_400),
-    }
-
-
 def unharmed(folder: Path, workers: int) -> tuple[dict[str, Any], float]:
     """The result of a training to which nothing happens, and its seconds."""
-    training = Training(folder, workers)
+    training = Training(folder, epochs(), workers)
     begin = time.monotonic()
     training.start()
     if training.wait():
@@ -241,7 +66,7 @@ def unharmed(folder: Path, workers: int) -> tuple[dict[str, Any], float]:
 def harmed(kind: str, folder: Path, dice: random.Random) -> tuple[Training, float]:
     """A training that is hit once, and started again until it ends well; and its seconds."""
     fault = FAULT_KINDS[kind]
-    training = Training(folder, fault.workers)
+    training = Training(folder, epochs(), fault.workers)
     if kind == "clock_jump":
         training.environ |= jumping_clock(folder, dice)
     begin = time.monotonic()

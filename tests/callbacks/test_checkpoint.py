@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tftrain
+from tests.callbacks.cuts import Cut, CutAfter
 from tftrain.callbacks import Checkpoint, GradientStatistics, WeightAveraging, position_in
 from tftrain.checkpoints import CheckpointFolder
 from tftrain.errors import BadInput, CheckpointDamaged, CheckpointError
@@ -13,24 +14,6 @@ from tftrain.keras_api import keras
 
 X = np.random.default_rng(0).normal(size=(50, 6)).astype("float32")
 Y = X[:, :1] * 2
-
-
-class Cut(Exception):
-    pass
-
-
-class CutAfter(keras.callbacks.Callback):
-    """Stands for the power cord, pulled at the end of an execution of steps."""
-
-    needs_every_batch = False
-
-    def __init__(self, steps):
-        super().__init__()
-        self._steps = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations) >= self._steps:
-            raise Cut
 
 
 def make_model(seed=3, units=5, optimizer="adam"):
@@ -265,6 +248,15 @@ def test_it_goes_on_by_force_with_other_data(tmp_path, capsys):
     _, history = fit(tmp_path, resume="force", call={"batch_size": 16})
     assert history.epoch == [0, 1, 2]
     assert "in spite of differences: batches an epoch" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_does_not_say_what_the_data_held_is_gone_on_with(tmp_path):
+    class Contents(keras.callbacks.Callback):
+        def checkpoint_identity(self):
+            return {"contents of the data": "these"}
+
+    fit(tmp_path, call={"epochs": 1})
+    assert fit(tmp_path, others=[Contents()])[1].epoch == [0, 1, 2]
 
 
 def test_by_force_with_another_optimizer_the_weights_are_kept(checkpoint, capsys):

@@ -196,6 +196,28 @@ def test_other_settings_are_gone_on_with_by_force(finished_run, tmp_path, capsys
     assert [line["epoch"] for line in metrics(out)] == [1, 2, 3]
 
 
+def test_other_data_under_the_same_name_are_refused(tmp_path, tiny_mnist, capsys):
+    out, arrays = tmp_path / "run", {name: np.repeat(a, 3, 0) for name, a in tiny_mnist.items()}
+    source = ["--dataset=mnist", f"--data_dir={tmp_path}", "--model=linear", "--epochs=1"]
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    assert main(["train", *source, f"--out={out}"]) == 0
+    np.savez(tmp_path / "mnist.npz", **{**arrays, "x_train": 255 - arrays["x_train"]})
+    assert main(["train", "--resume", "--epochs=2", f"--out={out}"]) == 2
+    assert "contents of the data: 'float32[" in capsys.readouterr().err
+
+
+def test_another_record_set_in_the_same_folder_is_refused(tmp_path, capsys):
+    records, out = tmp_path / "records", tmp_path / "run"
+    write = ["data", "write", "--from=digits", f"--to={records}"]
+    train = [f"--dataset=records:{records}", "--model=linear", "--epochs=1"]
+    assert main(write) == 0
+    assert main(["train", *train, f"--out={out}"]) == 0
+    shutil.rmtree(records)
+    assert main([*write, "--seed=1"]) == 0
+    assert main(["train", "--resume", "--epochs=2", f"--out={out}"]) == 2
+    assert "contents of the data: '8 shards of digest" in capsys.readouterr().err
+
+
 def test_a_folder_that_a_kill_left_empty_is_used(tmp_path):
     assert train("--epochs=1", "--model=linear", f"--out={tmp_path}") == 0
     assert (tmp_path / "model.keras").exists()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tftrain.callbacks import Checkpoint
+from tftrain.checkpoints import CheckpointFolder
 from tftrain.distribute import keras_bridge, local_sgd
 from tftrain.errors import BadInput, StrategyError
 from tftrain.keras_api import keras, tf
@@ -14,6 +16,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(193, 8)).astype("float32")  # last batch of 16: none for worker 1
 Y = X[:, :3].argmax(1)
 RESULT: dict = {}
+FOLDER = Path(os.environ["TFTRAIN_TEST_FOLDER"])
 
 
 def classifier(optimizer, strategy=None, normalize=False, **settings):
@@ -88,8 +91,20 @@ def now_and_then(communicator):
             apart.append(spread(strategy, model))
 
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
-    history = model.fit(dataset, epochs=4, verbose=0, callbacks=[Watch()])
-    return {"history": floats(history), "apart": apart, "end": spread(strategy, model)}
+    callbacks = [Watch(), Checkpoint(FOLDER / "checkpoints")]
+    history = model.fit(dataset, epochs=4, verbose=0, callbacks=callbacks)
+    return {
+        "history": floats(history),
+        "apart": apart,
+        "end": spread(strategy, model),
+        "saved_metrics": strategy.worker_index == 0 and saved_metrics(model),
+    }
+
+
+def saved_metrics(model):
+    """Of loss and accuracy the sum and the number of examples, as the chief has saved them."""
+    tensors = CheckpointFolder(FOLDER / "checkpoints").newest().tensors
+    return [float(tensors[f"metrics/{n}"]) for n in range(len(model.metrics_variables))]
 
 
 def uses_of_rows(communicator):
@@ -133,8 +148,7 @@ def main():
     for check in (every_step, now_and_then, uses_of_rows, within_the_scope, refusals):
         RESULT[check.__name__] = check(communicator)
     index = communicator.extended._id_in_cluster
-    folder = Path(os.environ["TFTRAIN_TEST_FOLDER"])
-    (folder / f"result-{index}.json").write_text(json.dumps(RESULT, indent=1))
+    (FOLDER / f"result-{index}.json").write_text(json.dumps(RESULT, indent=1))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,11 @@ def test_history_is_the_same_on_every_worker(workers):
     assert first["loss"][-1] < first["loss"][0]
 
 
+def test_a_checkpoint_counts_every_example_once(job):
+    _, examples, _, of_accuracy = job["now_and_then"]["saved_metrics"]
+    assert examples == of_accuracy == 193
+
+
 def test_every_row_is_used_once_an_epoch(job):
     assert job["uses_of_rows"] == [2.0, 2.0]
 

@@ -115,15 +115,14 @@ class Checkpoint(keras.callbacks.Callback):
         self._resume = resume
 
     @property
-    def engine_before(self) -> str | None:
-        """The engine that the newest checkpoint was made with; None if there is none."""
-        saved = CheckpointFolder(self._files.folder.path).newest() if self.resume else None
-        return saved and saved.document["engine"]
+    def resumes_from(self) -> dict[str, Any] | None:
+        """What the newest checkpoint says besides its tensors; None if there is none to go on from.
 
-    @property
-    def batch_before(self) -> int:
-        """The first batch that the epoch of the newest checkpoint goes on with."""
-        return position_in(self.directory).batch if self.resume else 0
+        Raises:
+            CheckpointDamaged: None in the folder is whole.
+        """
+        saved = self._files.folder.newest() if self.resume else None
+        return saved and saved.document
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Takes up the newest checkpoint."""

@@ -23,8 +23,8 @@ class ResourceMonitor(keras.callbacks.Callback):
     run of `tftrain train` they are in metrics.jsonl and in the report. Put it before the callbacks
     that read it. A thread looks once a second; what passes between two looks, such as a short
     peak of memory, is missed. Measured on the perceptron and MNIST at batch 32 it costs less than
-    1% of an epoch in every engine (`benchmarks/resource_monitor.py`), and in the first epoch, once,
-    the third of a second in which the peak of the machine is measured.
+    1% of an epoch in every engine (`benchmarks/resource_monitor.py`). Once, in the first epoch,
+    the peak of the machine is measured, which takes a moment.
 
     Warnings go to stderr, each once: for data when an epoch of more than a second has waited for
     them for 30% of its time; for memory when 90% of what may be used is in use; for the disk when

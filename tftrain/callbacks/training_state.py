@@ -9,6 +9,7 @@ import numpy as np
 
 from tftrain.callbacks import callback_states, replica_values
 from tftrain.checkpoints import Saved, nested
+from tftrain.distribute.parameter_server import is_parameter_server
 from tftrain.keras_api import tf
 
 _GROUPS = ("model", "optimizer", "metrics")
@@ -126,9 +127,8 @@ def variables(model: Any) -> dict[str, Any]:
 
 def _wait_for_steps(model: Any) -> None:
     """Under parameter servers steps are under way, and their metrics not yet in the variables."""
-    wait = getattr(model.train_function, "finish", None)
-    if wait is not None:
-        wait()
+    if is_parameter_server(model.distribute_strategy):
+        model.train_function.finish()
 
 
 def _fit(variable: Any, array: np.ndarray | None) -> bool:

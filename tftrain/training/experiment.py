@@ -171,11 +171,10 @@ def _fit(
     from tftrain.training import fitting  # as above
     from tftrain.training.data_identity import DataIdentity
 
-    examples = len(experiment.splits.train)
     history = fitting.fit(
         experiment.model,
         **experiment.fit_arguments(first_epoch),
-        callbacks=[DataIdentity(experiment.config, examples), *callbacks],
+        callbacks=[DataIdentity(experiment.config, experiment.splits.train), *callbacks],
         engine=experiment.config.engine,
     )
     return history.engine

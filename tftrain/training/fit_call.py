@@ -85,7 +85,7 @@ class FitCall:
         return obstacles.in_call(engine, self._model, self._train, self._acting)
 
     def _choose(self) -> tuple[str, str]:
-        before = self._engine_before()
+        before = self._resumes_from.get("engine")
         if before and not self._obstacle(before):
             return before, "as before the checkpoint"
         found = self._obstacle(FUSED)
@@ -95,23 +95,18 @@ class FitCall:
             return MULTI_STEP, found
         return KERAS, found
 
-    def _engine_before(self) -> str | None:
-        """The engine of the checkpoint that a callback will go on from."""
-        if roles.is_multi_worker(self._model.distribute_strategy):
-            return None  # the chief alone may have it, and all must choose alike
-        callbacks = listed(self._arguments["callbacks"])
-        told = (getattr(callback, "engine_before", None) for callback in callbacks)
-        return next((engine for engine in told if engine), None)
+    @functools.cached_property
+    def _resumes_from(self) -> dict[str, Any]:
+        """What the checkpoint says that a callback will go on from; empty if there is none.
 
-    def _batch_before(self) -> int:
-        """The batch of an epoch to go on with, where an execution has to begin.
-
-        Where several workers take steps together, they were as many at a time before.
+        Of several workers the chief alone may have it, and all must choose alike; where they take
+        steps together, they were as many at a time before.
         """
         if roles.is_multi_worker(self._model.distribute_strategy):
-            return 0
+            return {}
         callbacks = listed(self._arguments["callbacks"])
-        return next((c.batch_before for c in callbacks if hasattr(c, "batch_before")), 0)
+        told = (getattr(callback, "resumes_from", None) for callback in callbacks)
+        return next((document for document in told if document), {})
 
     def _measure(self) -> tuple[str, str]:
         data = self._fused(self._train)
@@ -163,7 +158,7 @@ class FitCall:
         return self._fit(self._train.adapter, validation)
 
     def _by_multi_step(self) -> keras.callbacks.History:
-        every = math.gcd(self._every or 0, self._batch_before()) or None
+        every = math.gcd(self._every or 0, self._resumes_from.get("batch", 0)) or None
         train, steps = self._train.several_at_a_time(every)
         make = functools.partial(MultiSteps, self._model, steps=steps)
         validation = self._validation and self._validation.adapter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -59,7 +59,8 @@ class RunFolder:
             with run.locked():
                 run.previous = _free_name(run.path, ".previous")
                 run.path.rename(run.previous)
-        _make(run.path)
+        if not _make(run.path):
+            run.check_free()  # empty still, or somebody else's now
         return run
 
     def check_free(self, *, overwrite: bool) -> None:
@@ -76,14 +77,8 @@ class RunFolder:
     @classmethod
     def create_numbered(cls, parent: Path, name: str) -> RunFolder:
         """Makes `parent/NAME-1`, or the next number that is free."""
-        number = 1
-        while True:
-            path = parent / f"{name}-{number}"
-            if not path.exists():
-                with contextlib.suppress(FileExistsError):  # somebody else's now
-                    _make(path, is_new=True)
-                    return cls(path)
-            number += 1
+        paths = (parent / f"{name}-{number}" for number in itertools.count(1))
+        return cls(next(path for path in paths if _make(path)))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
@@ -158,15 +153,16 @@ class RunFolder:
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _make(path: Path, is_new: bool = False) -> None:
+def _make(path: Path) -> bool:
+    """Makes a folder and its parents; False if there is something of this name."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if is_new or not _is_empty_folder(path):
-            path.mkdir()
+        path.mkdir()
     except OSError as error:
-        if is_new and isinstance(error, FileExistsError) and path.exists():
-            raise
+        if path.exists():
+            return False
         raise RunFolderError(f"{path} cannot be made: {error.strerror}") from error
+    return True
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -52,13 +52,10 @@ class SeededArrays(ArrayDataAdapter):
             self._shuffles.set_seed(seed)
 
     def description(self) -> dict[str, str]:
-        """What tells these arrays, and how they are read, from others, by topic.
-
-        Of each array dtype, shape and a checksum of some of its rows, evenly apart.
-        """
+        """What tells these arrays, and how they are read, from others, by topic."""
         order = f"shuffled by seed {self._seed}" if self._seed_is_given else "shuffled"
         return {
-            "data": ", ".join(map(_described, keras.tree.flatten(self._inputs))),
+            "data": ", ".join(map(described, keras.tree.flatten(self._inputs))),
             "batch size": str(self.batch_size),
             "order of the data": order if self._shuffle else "as given",
         }
@@ -105,7 +102,8 @@ class SeededArrays(ArrayDataAdapter):
         return self._shuffles
 
 
-def _described(array: Any) -> str:
+def described(array: Any) -> str:
+    """Dtype and shape of an array, and a checksum of some of its rows, evenly apart."""
     if array is None:
         return "none"
     last, checksum = int(array.shape[0]) - 1, 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import tftrain
+from tests.callbacks.cuts import Cut, CutAfter
 from tftrain import optim
 from tftrain.callbacks import Checkpoint
 from tftrain.keras_api import keras
@@ -22,23 +23,6 @@ kind, folder = sys.argv[1], Path(sys.argv[2])
 task = json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {"type": "worker", "index": 0})
 name = f"{task['type']}-{task['index']}"
 strategy = tftrain.distribute.strategy(kind, **({"devices": 2} if kind == "mirrored" else {}))
-
-
-class Cut(Exception):
-    pass
-
-
-class CutAfter(keras.callbacks.Callback):
-    needs_every_batch = False
-
-    def __init__(self, steps):
-        super().__init__()
-        self._steps, self._done = steps, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._done += 1
-        if self._done >= self._steps:
-            raise Cut
 
 
 def network(optimizer):
@@ -137,7 +121,7 @@ def uses_of_rows():
 if kind == "ps":
     found = {"rows": uses_of_rows()}
 else:
-    found = {"codec": difference("codec", lambda: network(compressed), 6, engine="multi_step")}
+    found = {"codec": difference("codec", lambda: network(compressed), 12, engine="multi_step")}
 if kind == "multiworker":
     found["adam"] = difference("adam", lambda: network(adam), 12)
 (folder / f"{name}.json").write_text(json.dumps(found))

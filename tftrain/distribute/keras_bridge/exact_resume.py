@@ -21,12 +21,16 @@ position from it and need no shared file system.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tftrain.distribute import roles
-from tftrain.distribute.keras_bridge import backup_file, chief_broadcast, chief_only_writes
+from tftrain.distribute.keras_bridge import (
+    backup_file,
+    chief_broadcast,
+    chief_only_writes,
+    fit_exit,
+)
 from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
 from tftrain.distribute.keras_bridge.wrapping import wrap
@@ -57,33 +61,11 @@ def install() -> None:
 
 def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
     _fitting.append(model)
-    bound = inspect.signature(original).bind(model, *args, **kwargs).arguments
-    model.__dict__["_tftrain_data_begin"] = bound.get("initial_epoch", 0)
     try:
         return original(model, *args, **kwargs)
     finally:
         _fitting.pop()
         model._tftrain_resume = None
-        del model.__dict__["_tftrain_data_begin"]
-
-
-def go_on(model: Any, backup: Backup | None) -> Backup | None:
-    """Makes the running `fit` begin where a backup says; for `on_train_begin`.
-
-    Under a multi-worker strategy the chief's backup is everybody's, and its variables too.
-
-    Args:
-        model: Built, with its optimizer.
-        backup: Where to begin; None for the beginning. Only the chief's counts.
-
-    Returns:
-        The chief's backup.
-    """
-    if roles.is_multi_worker(model.distribute_strategy):
-        backup = _share(backup, model, roles.between_workers(model.distribute_strategy))
-    if backup is not None:
-        begin_at(model, backup)
-    return backup
 
 
 def begin_at(model: Any, backup: Backup) -> None:
@@ -99,10 +81,12 @@ def _restore(original: Callable[..., Any], callback: Any, logs: Any = None) -> N
         original(callback, logs)  # with its own fallback to the previous backup
         backup = backup_file.read(callback)
         _restore_seeds(model, backup)
-    backup = go_on(model, backup)
+    if roles.is_multi_worker(model.distribute_strategy):
+        backup = _share(backup, model, roles.between_workers(model.distribute_strategy))
     callback._tftrain_position = (0, 0)
     if backup is None:
         return
+    begin_at(model, backup)
     callback._tftrain_position = (backup.epoch, backup.next_batch)
     callback._last_batch_seen = max(0, backup.next_batch - 1)
 
@@ -120,7 +104,7 @@ def _restore_seeds(model: Any, backup: Backup | None) -> None:
 
 
 def _share(backup: Backup | None, model: Any, strategy: Any) -> Backup | None:
-    """Gives every worker what the chief has read."""
+    """Gives every worker the chief's backup, and its variables too."""
     header = chief_broadcast.integers(strategy, backup_file.header(backup), length=3)
     if not header[0]:
         return None
@@ -185,7 +169,7 @@ def _enumerate(original: Callable[..., Any], epoch_iterator: Any) -> Iterator[An
     model = _fitting[-1]
     model._tftrain_resume = None
     # With steps_per_epoch one pass over the data goes on from epoch to epoch.
-    epochs_before = resume.epoch - model.__dict__["_tftrain_data_begin"]
+    epochs_before = resume.epoch - fit_exit.argument_of(model, "initial_epoch", 0)
     passed = epochs_before * (epoch_iterator.steps_per_epoch or 0)
     if isinstance(epoch_iterator._distributed_dataset, GlobalBatches) and not passed:
         epoch_iterator._distributed_dataset.count_passes(epochs_before)

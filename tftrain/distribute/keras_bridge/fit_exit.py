@@ -6,8 +6,8 @@ Cause: Keras calls `on_train_end` only after a training that came to its end.
 Upstream: by design
 Versions: keras 3.0 to 3.15
 
-A callback that has a method `on_fit_exit()` gets the call, the last one first. Which callbacks a
-`fit` was given can be asked for while it runs, by `callbacks_of`.
+A callback that has a method `on_fit_exit()` gets the call, the last one first. What a `fit` was
+given can be asked for while it runs, by `argument_of` and `callbacks_of`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,19 @@ def install() -> None:
 
 def callbacks_of(model: Any) -> list[Any]:
     """The callbacks that the running `fit` of a model was given."""
-    given = model.__dict__.get("_tftrain_callbacks")
+    given = argument_of(model, "callbacks")
     return [each for each in keras.tree.flatten(getattr(given, "callbacks", given)) if each]
 
 
+def argument_of(model: Any, name: str, default: Any = None) -> Any:
+    """What the running `fit` of a model was given under this name; else the default."""
+    given = model.__dict__.get("_tftrain_fit")
+    return given.arguments.get(name, default) if given else default
+
+
 def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
-    bound = inspect.signature(original).bind(model, *args, **kwargs).arguments
-    with _known(model, bound.get("callbacks")), contextlib.ExitStack() as exits:
+    given = inspect.signature(original).bind(model, *args, **kwargs)
+    with _known(model, given), contextlib.ExitStack() as exits:
         for callback in callbacks_of(model):
             if hasattr(callback, "on_fit_exit"):
                 exits.callback(callback.on_fit_exit)
@@ -42,10 +48,11 @@ def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) ->
 
 
 @contextlib.contextmanager
-def _known(model: Any, callbacks: Any) -> Iterator[None]:
-    outer = model.__dict__.get("_tftrain_callbacks")  # past Keras's tracking
-    model.__dict__["_tftrain_callbacks"] = callbacks
+def _known(model: Any, given: inspect.BoundArguments) -> Iterator[None]:
+    # Past Keras's tracking, and as an object: Keras looks for layers in lists and dictionaries.
+    outer = model.__dict__.get("_tftrain_fit")
+    model.__dict__["_tftrain_fit"] = given
     try:
         yield
     finally:
-        model.__dict__["_tftrain_callbacks"] = outer
+        model.__dict__["_tftrain_fit"] = outer
