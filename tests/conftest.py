@@ -110,7 +110,7 @@ def finished_run(tmp_path_factory):
     from tftrain.cli.main import main
 
     out = tmp_path_factory.mktemp("runs") / "finished"
-    assert main(["train", "--epochs=2", f"--out={out}"]) == 0
+    assert main(["train", "--noverify_export", "--epochs=2", f"--out={out}"]) == 0
     return out
 
 

@@ -10,6 +10,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.cli.trainings import train
 from tftrain import data
 from tftrain.cli.main import main
 from tftrain.errors import ConversionFailed
@@ -26,7 +27,7 @@ def complaints(capsys):
 @pytest.fixture(scope="module")
 def trained_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "trained"
-    assert main(["train", "--epochs=20", f"--out={out}"]) == 0
+    assert train("--epochs=20", f"--out={out}") == 0
     return out
 
 
@@ -155,7 +156,7 @@ def test_a_run_without_a_model_is_refused(trained_run, tmp_path, capsys):
 
 def test_training_a_recurrent_run_for_int8_says_what_works_instead(tmp_path, capsys):
     run = tmp_path / "run"
-    assert main(["train", "--model=rnn", "--epochs=1", f"--out={run}"]) == 0
+    assert train("--model=rnn", "--epochs=1", f"--out={run}") == 0
     capsys.readouterr()
     assert main(["compress", str(run), "--prune=0.5", "--quantize_aware"]) == 2
     assert "dynamic" in complaints(capsys)[-1]
@@ -179,6 +180,6 @@ def test_help_does_not_import_tensorflow(python):
 
 def test_labels_that_were_mixed_are_mixed_again(tmp_path):
     run = tmp_path / "run"
-    assert main(["train", "--model=linear", "--augment=mixup", "--epochs=3", f"--out={run}"]) == 0
+    assert train("--model=linear", "--augment=mixup", "--epochs=3", f"--out={run}") == 0
     settings = ["--prune=0.3", "--epochs=1", "--rounds=0", "--max_accuracy_drop=1"]
     assert main(["compress", str(run), *settings]) == 0

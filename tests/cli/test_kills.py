@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.cli.nursery import Nursery
+from tests.cli.trainings import QUICK
 from tftrain.keras_api import keras
 
 SETTINGS = ["--model=mlp", "--epochs=6", "--checkpoint_every_steps=10"]
@@ -29,7 +30,7 @@ ENGINES = {
 def command(out, engine):
     own = ENGINES[engine]
     names = {flag.split("=")[0] for flag in own}
-    return ["train", *(f for f in SETTINGS if f.split("=")[0] not in names), *own, f"--out={out}"]
+    return [*QUICK, *(f for f in SETTINGS if f.split("=")[0] not in names), *own, f"--out={out}"]
 
 
 def metrics(out):
@@ -64,7 +65,7 @@ def whole(nursery, tmp_path_factory):
 def go_on(out, engine):
     """What a user would type: a run that was killed before it began is none yet."""
     begun = (out / "config.json").exists()
-    return ["train", "--resume", f"--out={out}"] if begun else command(out, engine)
+    return [*QUICK, "--resume", f"--out={out}"] if begun else command(out, engine)
 
 
 def checkpoints(out):
@@ -138,5 +139,5 @@ def test_sigterm_saves_and_exits_with_143(preempted):
 
 def test_what_was_preempted_goes_on(nursery, preempted, whole):
     out, _, _ = preempted
-    nursery.run(["train", "--resume", f"--out={out}"], f"{out}.log")
+    nursery.run([*QUICK, "--resume", f"--out={out}"], f"{out}.log")
     assert_same(out, whole("fused_epoch")[0])

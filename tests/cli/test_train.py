@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.cli.trainings import QUICK, train
 from tftrain import data
 from tftrain.cli.main import main
 from tftrain.training import RunFolder
@@ -44,21 +45,21 @@ def test_config_records_settings_and_versions(finished_run):
 
 def test_a_run_is_repeated_from_its_config(finished_run, tmp_path):
     again = tmp_path / "again"
-    assert main(["train", f"--config={finished_run}/config.json", f"--out={again}"]) == 0
+    assert train(f"--config={finished_run}/config.json", f"--out={again}") == 0
     assert metrics(again) == metrics(finished_run)
 
 
 @pytest.mark.parametrize("model", ["linear", "cnn", "rnn"])
 def test_every_model_trains(model, tmp_path):
     out = tmp_path / "run"
-    assert main(["train", f"--model={model}", "--epochs=1", "--batch_size=64", f"--out={out}"]) == 0
+    assert train(f"--model={model}", "--epochs=1", "--batch_size=64", f"--out={out}") == 0
     assert (out / "model.keras").exists()
 
 
 def test_settings_come_from_a_yaml_file_and_flags_override_it(tmp_path):
     (tmp_path / "c.yaml").write_text("model: linear\nepochs: 3\noptimizer: sgd\n")
     out = tmp_path / "run"
-    assert main(["train", f"--config={tmp_path}/c.yaml", "--epochs=1", f"--out={out}"]) == 0
+    assert train(f"--config={tmp_path}/c.yaml", "--epochs=1", f"--out={out}") == 0
     config = json.loads((out / "config.json").read_text())
     assert (config["model"], config["epochs"], config["optimizer"]) == ("linear", 1, "sgd")
 
@@ -114,7 +115,7 @@ def test_an_existing_folder_is_refused_before_work(finished_run, capsys):
 def test_overwrite_replaces_the_run(finished_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(finished_run, out)
-    assert main(["train", "--epochs=1", f"--out={out}", "--overwrite"]) == 0
+    assert train("--epochs=1", f"--out={out}", "--overwrite") == 0
     assert len(metrics(out)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -131,9 +132,9 @@ def test_overwrite_with_unreadable_data_leaves_the_run_whole(finished_run, tmp_p
 
 def test_resume_lengthens_a_run_as_if_it_had_been_one(finished_run, tmp_path):
     whole, longer = tmp_path / "whole", tmp_path / "longer"
-    assert main(["train", "--epochs=4", f"--out={whole}"]) == 0
+    assert train("--epochs=4", f"--out={whole}") == 0
     shutil.copytree(finished_run, longer)
-    assert main(["train", "--resume", "--epochs=4", f"--out={longer}"]) == 0
+    assert train("--resume", "--epochs=4", f"--out={longer}") == 0
     assert metrics(longer) == metrics(whole)
 
 
@@ -143,8 +144,8 @@ def test_config_records_the_learning_rate_that_was_used(finished_run):
 
 def test_a_run_with_a_small_rate_is_repeated(tmp_path):
     first, again = tmp_path / "first", tmp_path / "again"
-    assert main(["train", "--epochs=1", "--learning_rate=0.00001", f"--out={first}"]) == 0
-    assert main(["train", f"--config={first}/config.json", f"--out={again}"]) == 0
+    assert train("--epochs=1", "--learning_rate=0.00001", f"--out={first}") == 0
+    assert train(f"--config={first}/config.json", f"--out={again}") == 0
     assert metrics(again) == metrics(first)
 
 
@@ -166,11 +167,11 @@ def test_resume_of_a_damaged_run_changes_nothing(gone, finished_run, tmp_path, c
 
 def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_line(finished_run, tmp_path, capsys):
     whole, out = tmp_path / "whole", tmp_path / "run"
-    assert main(["train", "--epochs=3", f"--out={whole}"]) == 0
+    assert train("--epochs=3", f"--out={whole}") == 0
     shutil.copytree(finished_run, out)
     newest = max(out.glob("checkpoints/step-*"))
     (newest / "state.json").write_text("{")
-    assert main(["train", "--resume", "--epochs=3", f"--out={out}"]) == 0
+    assert train("--resume", "--epochs=3", f"--out={out}") == 0
     assert "state.json is damaged" in capsys.readouterr().err
     assert metrics(out) == metrics(whole)
 
@@ -179,7 +180,7 @@ def test_a_run_that_was_killed_while_it_exported_ends(finished_run, tmp_path, ca
     out = tmp_path / "run"
     shutil.copytree(finished_run, out)
     (out / "saved_model" / ".tmp-20914651-2").mkdir()
-    assert main(["train", "--resume", f"--out={out}"]) == 0
+    assert train("--resume", f"--out={out}") == 0
     assert f"SavedModel     {out}/saved_model/2" in capsys.readouterr().out
 
 
@@ -196,7 +197,7 @@ def test_other_settings_are_gone_on_with_by_force(finished_run, tmp_path, capsys
 
 
 def test_a_folder_that_a_kill_left_empty_is_used(tmp_path):
-    assert main(["train", "--epochs=1", "--model=linear", f"--out={tmp_path}"]) == 0
+    assert train("--epochs=1", "--model=linear", f"--out={tmp_path}") == 0
     assert (tmp_path / "model.keras").exists()
 
 
@@ -217,14 +218,14 @@ def test_overwrite_of_what_is_no_run_is_refused_before_work(tmp_path, capsys):
 
 def test_a_home_folder_is_understood(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert main(["train", "--epochs=1", "--model=linear", "--out=~/run"]) == 0
+    assert train("--epochs=1", "--model=linear", "--out=~/run") == 0
     assert (tmp_path / "run" / "model.keras").exists()
 
 
 def test_divergence_is_told_and_kept_as_json(tmp_path, capsys):
     out = tmp_path / "run"
     rate = ["--optimizer=sgd", "--learning_rate=1e30", "--epochs=1"]
-    assert main(["train", *rate, f"--out={out}"]) == 0
+    assert main(["train", *rate, f"--out={out}"]) == 0  # NaN is exported like any answer
     assert "training diverged" in capsys.readouterr().out
     assert json.loads((out / "result.json").read_text())["test_loss"] is None
 
@@ -236,7 +237,7 @@ def test_resume_cannot_shorten(finished_run, capsys):
 
 def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, capsys):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "tftrain", "train", "--epochs=2000", f"--out={out}"]
+    command = [sys.executable, "-m", "tftrain", *QUICK, "--epochs=2000", f"--out={out}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 90
         while not ((out / "metrics.jsonl").exists() and len(metrics(out)) >= 3):
@@ -255,7 +256,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, capsys):
     epochs = len(metrics(out)) + 1
     config = json.loads((out / "config.json").read_text())
     (out / "config.json").write_text(json.dumps({**config, "epochs": epochs}))
-    assert main(["train", "--resume", f"--out={out}"]) == 0
+    assert train("--resume", f"--out={out}") == 0
     assert [line["epoch"] for line in metrics(out)] == list(range(1, epochs + 1))
 
 
@@ -265,10 +266,11 @@ def test_no_terminal_no_bar(finished_run, tmp_path):
         capture_output=True, text=True, timeout=120, env={**os.environ, "TFTRAIN_VERBOSE": "0"},
     )  # fmt: skip
     assert done.returncode == 0
-    strategy, reading, engine = done.stderr.splitlines()
+    strategy, reading, engine, exported = done.stderr.splitlines()
     assert strategy.startswith("tftrain: strategy ")
     assert reading == "reading digits ..."
     assert engine.startswith("tftrain: engine fused_epoch (")
+    assert exported.startswith(f"tftrain: {tmp_path}/run/saved_model/1 has the signatures ")
 
 
 def test_another_backend_is_refused(tmp_path):
@@ -298,7 +300,7 @@ def record_set(tmp_path_factory):
 def test_a_record_set_is_trained_on(record_set, tmp_path, monkeypatch):
     monkeypatch.chdir(record_set.parent)
     settings = ["--epochs=2", "--model=linear", "--learning_rate=0.05", "--augment=translate"]
-    assert main(["train", "--dataset=records:some", "--cache=memory", *settings]) == 0
+    assert train("--dataset=records:some", "--cache=memory", *settings) == 0
     run = record_set.parent / "runs" / "some-linear-1"
     config = json.loads((run / "config.json").read_text())
     assert config["dataset"] == f"records:{record_set}"
@@ -320,10 +322,10 @@ def test_a_damaged_record_stops_training_in_one_line(record_set, tmp_path, capsy
 
 def test_a_resumed_run_augments_as_an_uninterrupted_one(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    settings = ["train", "--model=linear", "--augment=rotate,mixup"]
-    assert main([*settings, "--epochs=3", f"--out={whole}"]) == 0
-    assert main([*settings, "--epochs=2", f"--out={parts}"]) == 0
-    assert main(["train", "--resume", "--epochs=3", f"--out={parts}"]) == 0
+    settings = ["--model=linear", "--augment=rotate,mixup"]
+    assert train(*settings, "--epochs=3", f"--out={whole}") == 0
+    assert train(*settings, "--epochs=2", f"--out={parts}") == 0
+    assert train("--resume", "--epochs=3", f"--out={parts}") == 0
     assert metrics(parts) == metrics(whole)
 
 

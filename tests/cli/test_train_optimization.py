@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.cli.trainings import train
 from tftrain.cli.main import main
 from tftrain.keras_api import keras
 
@@ -21,7 +22,7 @@ def metrics(folder):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", "--epochs=4", *FLAGS, f"--out={out}"]) == 0
+    assert train("--epochs=4", *FLAGS, f"--out={out}") == 0
     return out
 
 
@@ -67,7 +68,7 @@ def test_resumed_it_ends_as_if_it_had_never_stopped(run, tmp_path):
         patch.setattr(tftrain.callbacks, "Progress", lambda *_: Stop())
         assert main(["train", "--epochs=4", *FLAGS, f"--out={again}"]) == 130
     assert len(metrics(again)) == 2
-    assert main(["train", "--resume", f"--out={again}"]) == 0
+    assert train("--resume", f"--out={again}") == 0
     for first, second in zip(metrics(run), metrics(again), strict=True):
         times = {"seconds": 0, "resources": {}}
         assert {**first, **times} == {**second, **times}
@@ -75,7 +76,7 @@ def test_resumed_it_ends_as_if_it_had_never_stopped(run, tmp_path):
 
 def test_a_rate_is_suggested_and_nothing_else_is_left(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["train", "--find_learning_rate", "--schedule=cosine", "--optimizer=sgd"]) == 0
+    assert train("--find_learning_rate", "--schedule=cosine", "--optimizer=sgd") == 0
     first, second = capsys.readouterr().out.splitlines()
     rate = float(first.split("--learning_rate=")[1])
     assert 0.01 < rate < 1

@@ -10,15 +10,17 @@ import sys
 
 import pytest
 
+from tests.cli.trainings import QUICK
 from tests.launched_job import launch, launch_job
 from tftrain import data
 from tftrain.cli.main import main
 
-SETTINGS = ["train", "--model=linear", "--learning_rate=0.05", "--batch_size=100"]
+SETTINGS = [*QUICK, "--model=linear", "--learning_rate=0.05", "--batch_size=100"]
 TRAIN = ["-m", "tftrain", *SETTINGS]
 LIMIT = 240  # seconds for a machine with much else to do
 FILES = ["checkpoints", "config.json", "metrics.jsonl", "model.keras", "report.html",
          "result.json", "saved_model"]  # fmt: skip
+SERVED = ["1", "batching.config", "docker-compose.yml", "models.config", "monitoring.config"]
 # what differs between one process and several replicas
 APART = ("seconds", "resources", "gradient_bytes")
 
@@ -59,7 +61,8 @@ def two_workers(tmp_path_factory):
     folder, out = tmp_path_factory.mktemp("set"), tmp_path_factory.mktemp("workers") / "run"
     data.records.write("digits", folder / "set", shards=3)
     settings = [*SETTINGS, f"--dataset=records:{folder}/set", "--epochs=2", "--augment=rotate"]
-    job = launch(["-m", "tftrain", *settings, f"--out={out}"], limit=LIMIT)
+    verified = [flag for flag in settings if flag not in QUICK[1:]]
+    job = launch(["-m", "tftrain", *verified, f"--out={out}"], limit=LIMIT)
     assert job.status == 0, job.output
     return out, job, settings
 
@@ -73,7 +76,7 @@ def test_two_workers_learn_from_records_what_one_process_learns(two_workers, tmp
 def test_only_the_chief_writes(two_workers):
     out = two_workers[0]
     assert files(out) == FILES
-    assert files(out / "saved_model") == ["1"]
+    assert files(out / "saved_model") == SERVED
     assert files(out.parent) == ["run"]
 
 
@@ -155,7 +158,7 @@ def test_a_job_with_servers_that_is_stopped_loses_no_update(tmp_path, alone):
 
 
 def test_compressed_training_counts_its_bytes(tmp_path):
-    command = [sys.executable, "-m", "tftrain", "train", "--strategy=mirrored", "--devices=2"]
+    command = [sys.executable, "-m", "tftrain", *QUICK, "--strategy=mirrored", "--devices=2"]
     command += ["--gradient_codec=powersgd:4", "--gradient_codec_warmup=3", "--batch_size=100"]
     subprocess.run(
         [*command, "--epochs=2", f"--out={tmp_path}/run"],

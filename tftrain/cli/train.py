@@ -28,7 +28,8 @@ from absl import flags
 from tftrain import data, distribute, export, training
 from tftrain.cli import arguments, learning_rate, report, saving
 from tftrain.errors import CheckpointError, Preempted, RunFolderError
-from tftrain.keras_api import require_tensorflow_backend
+from tftrain.export import verification
+from tftrain.keras_api import keras, require_tensorflow_backend
 from tftrain.refusals import refusals
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
@@ -48,6 +49,9 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("resume", False, "go on with the run in --out", flag_values=values)
     flags.DEFINE_bool(
         "find_learning_rate", False, "suggest a rate, draw why, train nothing", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "verify_export", True, "compare the SavedModel with the model before publishing", values
     )
     saving.define_flags(values)
 
@@ -104,10 +108,10 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         else:  # the other workers take the same steps, since many are collective
             folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
         with _telling_how_to_go_on(folder, distribute.is_writer(strategy)):
-            _work(experiment, folder, resumed, values)
+            exported = _work(experiment, folder, resumed, values)
         if distribute.is_writer(strategy):
             folder.discard_previous()
-            print(_summary(folder))
+            print(_summary(folder, exported))
     return 0
 
 
@@ -116,7 +120,8 @@ def _work(
     folder: training.RunFolder,
     resumed: training.RunFolder | None,
     values: flags.FlagValues,
-) -> None:
+) -> Path:
+    """Gives the folder of the SavedModel."""
     first_epoch = _epochs_behind(resumed) if resumed else 0
     experiment = training.with_engine(experiment)
     before = resumed.read_config() if resumed else None
@@ -128,8 +133,13 @@ def _work(
         if before is not None:
             folder.write_json(folder.config, before)
         raise
-    export.saved_model(experiment.model, folder.saved_model)
     report.write(folder, experiment.splits, experiment.model)
+    verify = _is_verified(experiment, values)
+    return export.saved_model(experiment.model, folder.saved_model, verify=verify)
+
+
+def _is_verified(experiment: training.Experiment, values: flags.FlagValues) -> bool:
+    return values.verify_export and distribute.is_writer(experiment.model.distribute_strategy)
 
 
 def _record(experiment: training.Experiment, folder: training.RunFolder) -> None:
@@ -193,11 +203,17 @@ def _train(
         *([callbacks.NanGuard(guard, path=folder.nan_guard)] if guard else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.GradientBytes(),
+        *([_starting_verification()] if _is_verified(experiment, values) else []),
         monitor,
         callbacks.MetricsLog(folder.metrics, resources=monitor),
         *saving.callbacks(values, folder, experiment),
     ]
     training.run(experiment, folder, shown, first_epoch)
+
+
+def _starting_verification() -> keras.callbacks.Callback:
+    """Lets the process start, which takes it seconds, while the model is tested and reported."""
+    return keras.callbacks.LambdaCallback(on_train_end=lambda logs: verification.warm_up())
 
 
 @contextlib.contextmanager
@@ -246,10 +262,8 @@ def _name(config: training.TrainConfig) -> str:
     return f"{data.short_name(config.dataset)}-{config.model}"
 
 
-def _summary(folder: training.RunFolder) -> str:
+def _summary(folder: training.RunFolder, exported: Path) -> str:
     result = folder.read_result()
-    versions = [path for path in folder.saved_model.iterdir() if path.name.isdigit()]
-    exported = max(versions, key=lambda version: int(version.name))  # a kill may leave others
     rows = {
         "test accuracy": f"{result['test_accuracy']:.4f}",
         "training": f"{result['train_seconds']:.1f} s",

@@ -11,34 +11,46 @@ from absl import logging
 
 from tftrain.atomic import replace_file
 from tftrain.errors import ExportError
+from tftrain.export import reloading
 from tftrain.keras_api import keras as keras_api
 
 
 def keras(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     """Saves the whole model as `.keras`, Keras 3's format, replacing `path` atomically.
 
+    The file is loaded and compared with the model, its optimizer's state included, before it takes
+    its name: what was at `path` stays whole if anything fails.
+
     Raises:
         ExportError: `path` does not end in `.keras`.
+        VerificationFailed: The file cannot be loaded, or gives another model.
     """
-    return _save(model, Path(path), ".keras")
+    return _save(model, Path(path), ".keras", optimizer=True)
 
 
 def h5(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     """Saves the whole model as `.h5`, the format of Keras 2, replacing `path` atomically.
 
+    The file is loaded and compared with the model before it takes its name, as by `keras`; but not
+    the optimizer: Keras (up to 3.15) writes its state, and starts with a fresh one on loading.
+    To go on with a training, save it as `.keras`.
+
     Raises:
         ExportError: `path` does not end in `.h5`.
+        VerificationFailed: The file cannot be loaded, or gives another model.
     """
     with _optimizer_kept(model):
-        return _save(model, Path(path), ".h5")
+        return _save(model, Path(path), ".h5", optimizer=False)
 
 
-def _save(model: keras_api.Model, path: Path, suffix: str) -> Path:
+def _save(model: keras_api.Model, path: Path, suffix: str, *, optimizer: bool) -> Path:
     if path.suffix != suffix:
         raise ExportError(f"{path} ends in {path.suffix!r}; expected {suffix!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(path) as temporary, _no_warnings():
         model.save(temporary)
+        if temporary.exists():  # not in workers whose files are not kept
+            reloading.require_alike(model, temporary, path.name, optimizer=optimizer)
     return path
 
 
