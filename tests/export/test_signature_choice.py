@@ -112,6 +112,13 @@ def test_labels_need_one_output(tmp_path):
         export.saved_model(two_inputs_and_outputs(), tmp_path, labels=["a", "b"])
 
 
+def test_an_output_is_not_hidden_by_the_label(tmp_path):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, {"label": layers.Dense(2)(inputs)})
+    with pytest.raises(ExportError, match="output is called 'label', as is what labels add"):
+        export.saved_model(model, tmp_path, labels=["a", "b"])
+
+
 def two_inputs_and_outputs():
     inputs = [keras.Input((4, 4, 3), name="a"), keras.Input((4, 4, 3), name="b")]
     return keras.Model(inputs, [layers.Add(name="add")(inputs), layers.Subtract()(inputs)])

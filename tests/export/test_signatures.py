@@ -96,6 +96,15 @@ def test_one_number_is_regressed(tmp_path):
     np.testing.assert_allclose(found, model(x).numpy()[:, 0], atol=1e-6)
 
 
+def test_an_only_output_in_a_dict_keeps_its_name(tmp_path):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, {"chances": keras.layers.Dense(2, "softmax")(inputs)})
+    folder = export.saved_model(model, tmp_path, labels=["no", "yes"])
+    found = saved_model_files.signature_definitions(folder)
+    assert set(found["serving_default"].outputs) == {"chances", "label", "score"}
+    assert "classify" in found
+
+
 def test_classes_without_labels_are_numbered(tmp_path, small_model):
     loaded = tf.saved_model.load(export.saved_model(small_model, tmp_path, verify=False))
     record = example_records.examples({"inputs": np.ones((1, 2), np.float32)})[0]

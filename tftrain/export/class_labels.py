@@ -12,6 +12,7 @@ from tftrain.errors import ExportError
 from tftrain.keras_api import tf
 
 FILE = "labels.txt"
+ADDED = ("label", "score")  # what labels add to the outputs
 
 
 def checked_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:

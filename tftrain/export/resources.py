@@ -33,6 +33,8 @@ def used_tables(graph: Any, owners: Iterable[Any]) -> list[Any]:
         for outside, _ in graph.captures
         if outside.dtype == tf.resource and id(outside) not in variables
     }
+    if not wanted:
+        return []
     found = {id(table.resource_handle): table for table in _tables(owners) if _has_handle(table)}
     lost = wanted.keys() - found.keys()
     if lost:
@@ -88,5 +90,8 @@ def _held(value: Any) -> Iterable[Any]:
 def _used_by(function: Any) -> Iterable[Any]:
     if (function.__module__ or "").split(".")[0] in _MODULES:
         return []
-    variables = inspect.getclosurevars(function)
+    try:
+        variables = inspect.getclosurevars(function)
+    except ValueError:  # it refers to a name that is not bound yet
+        return []
     return [*variables.nonlocals.values(), *variables.globals.values()]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from tftrain.errors import ExportError, UnknownName
 from tftrain.export.served_model import ServedModel
-from tftrain.export.traced_model import OUTPUT, TracedModel
+from tftrain.export.traced_model import TracedModel
 from tftrain.keras_api import tf
 from tftrain.portable_layers import all_layers
 
@@ -87,6 +87,7 @@ def _no_scores(name: str, traced: TracedModel) -> Iterator[str]:
     if name == CLASSIFY and traced.classes is None:
         yield "expected one output of scores [B, classes], or [B, 1] from a sigmoid"
     if name == REGRESS:
-        shapes = [list(one.shape)[1:] for one in traced.outputs.values()]
-        if shapes not in ([[]], [[1]]) or not traced.outputs[OUTPUT].dtype.is_floating:
+        shapes = [one.shape.as_list()[1:] for one in traced.outputs.values() if one.shape.rank]
+        dtypes = [one.dtype for one in traced.outputs.values()]
+        if shapes not in ([[]], [[1]]) or not dtypes[0].is_floating:
             yield "expected one output of one number"

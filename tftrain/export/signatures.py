@@ -8,7 +8,7 @@ from typing import Any
 from tftrain.export import example_records, image_bytes
 from tftrain.export.class_labels import ClassLabels, score_columns
 from tftrain.export.signature_choice import BYTES, CLASSIFY, DEFAULT, REGRESS
-from tftrain.export.traced_model import OUTPUT, TracedModel
+from tftrain.export.traced_model import TracedModel
 from tftrain.keras_api import tf
 
 
@@ -48,7 +48,7 @@ def _labelled(
     traced: TracedModel, labels: ClassLabels | None, raw: Mapping[str, Any]
 ) -> dict[str, Any]:
     outputs = dict(traced.function(**raw))
-    return {**outputs, **(labels.best(outputs[OUTPUT]) if labels else {})}
+    return {**outputs, **(labels.best(outputs[traced.only]) if labels else {})}
 
 
 def _from_bytes(traced: TracedModel, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _from_bytes(traced: TracedModel, given: Mapping[str, Any]) -> dict[str, Any]
 
 def _from_examples(traced: TracedModel, given: Mapping[str, Any]) -> Any:
     raw = example_records.parsed(given[example_records.INPUT], traced.served.raw)
-    return traced.function(**raw)[OUTPUT]
+    return traced.function(**raw)[traced.only]
 
 
 def _classified(
@@ -73,4 +73,4 @@ def _classified(
 
 
 def _regressed(traced: TracedModel, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {OUTPUT: tf.reshape(_from_examples(traced, given), [-1])}
+    return {"outputs": tf.reshape(_from_examples(traced, given), [-1])}

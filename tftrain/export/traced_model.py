@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tftrain.errors import ExportError
+from tftrain.export.class_labels import ADDED
 from tftrain.export.graph_checks import last_operation, require_no_python
 from tftrain.export.resources import used_tables
 from tftrain.export.served_model import ServedModel
 from tftrain.keras_api import quiet_logger, tf
 from tftrain.portable_layers import without_fused_loops
 
-OUTPUT = "outputs"  # the name of an only output
 _PROBABILITIES = ("Softmax", "Sigmoid")
 
 
@@ -39,20 +39,25 @@ class TracedModel:
         return self.function.structured_outputs
 
     @property
+    def only(self) -> str | None:
+        """The name of the output, if there is just one."""
+        return next(iter(self.outputs)) if len(self.outputs) == 1 else None
+
+    @property
     def probabilities(self) -> bool:
         """Whether the only output comes from a softmax or a sigmoid."""
-        return len(self.outputs) == 1 and self._last in _PROBABILITIES
+        return self.only is not None and self._last in _PROBABILITIES
 
     @property
     def _last(self) -> str:
-        return last_operation(self.function.graph.structured_outputs[OUTPUT])
+        return last_operation(self.function.graph.structured_outputs[self.only])
 
     @property
     def classes(self) -> int | None:
         """Number of classes, if the outputs can be scores of such."""
-        if set(self.outputs) != {OUTPUT}:
+        if self.only is None:
             return None
-        only = self.outputs[OUTPUT]
+        only = self.outputs[self.only]
         if not only.dtype.is_floating or only.shape.rank != 2 or only.shape[1] is None:
             return None
         if only.shape[1] == 1:
@@ -72,6 +77,11 @@ def check_labels(traced: TracedModel) -> None:
         shapes = ", ".join(f"{name} {list(one.shape)}" for name, one in traced.outputs.items())
         raise ExportError(
             f"labels need one output of scores [B, classes]; the model gives {shapes}"
+        )
+    if traced.only in ADDED:
+        raise ExportError(
+            f"the model's output is called {traced.only!r}, as is what labels add to it: call it "
+            "otherwise, such as 'scores'"
         )
     if len(traced.labels) != traced.classes:
         raise ExportError(
@@ -121,7 +131,7 @@ def _answers(served: ServedModel, raw: Mapping[str, Any]) -> dict[str, Any]:
 
     answers = served.answers({name: filled(tensor) for name, tensor in raw.items()})
     for name, tensor in answers.items():
-        if not tensor.shape.rank or tensor.shape[0] is not None:
+        if tensor.shape.rank == 0 or (tensor.shape.rank and tensor.shape[0] is not None):
             shape = list(tensor.shape)
             raise ExportError(
                 f"output {name!r} of model {served.signature.model.name!r} has shape {shape} "

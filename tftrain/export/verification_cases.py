@@ -9,7 +9,7 @@ import numpy as np
 
 from tftrain.export import class_labels, example_records, image_bytes
 from tftrain.export.signature_choice import BYTES, CLASSIFY, DEFAULT, REGRESS
-from tftrain.export.traced_model import OUTPUT, TracedModel
+from tftrain.export.traced_model import TracedModel
 from tftrain.export.verification import Case
 from tftrain.keras_api import tf
 
@@ -65,19 +65,20 @@ def _clearest(traced: TracedModel, raw: Mapping[str, np.ndarray]) -> np.ndarray:
     """Rows in which a best class does not hang on the last digit, if there are such."""
     if traced.labels is None:
         return np.arange(max(_BATCHES))
-    scores = np.sort(class_labels.columns(_answers(traced, raw)[OUTPUT]), axis=-1)
+    scores = np.sort(class_labels.columns(_answers(traced, raw)[traced.only]), axis=-1)
     is_close = scores[:, -1] - scores[:, -2] < _CLOSE
     return np.argsort(is_close, kind="stable")
 
 
 def _expected(name: str, traced: TracedModel, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
     if name in (DEFAULT, BYTES):
-        labels = class_labels.best_label(traced.labels, outputs[OUTPUT]) if traced.labels else {}
-        return {**outputs, **labels}
+        if traced.labels is None:
+            return outputs
+        return {**outputs, **class_labels.best_label(traced.labels, outputs[traced.only])}
     if name == REGRESS:
-        return {OUTPUT: outputs[OUTPUT].reshape(-1)}
+        return {"outputs": outputs[traced.only].reshape(-1)}
     assert name == CLASSIFY
-    scores = class_labels.columns(outputs[OUTPUT])
+    scores = class_labels.columns(outputs[traced.only])
     names = traced.labels or tuple(str(number) for number in range(scores.shape[-1]))
     row = np.array([label.encode() for label in names], dtype=object)
     return {"classes": np.tile(row, (len(scores), 1)), "scores": scores}
