@@ -1,6 +1,7 @@
 """Exports of every kind of model, judged in a process that has no Keras, as Serving has none."""
 
 import os
+import resource
 import subprocess
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_a_verified_export_answers_as_the_model_does(kind, tmp_path):
     assert all(output.dtype == tf.float32 for output in signature.structured_outputs.values())
 
 
-def test_what_is_called_is_called_alike(tmp_path, small_model):
+def test_names_are_inputs_and_outputs_where_there_is_one(tmp_path, small_model):
     folder = export.saved_model(small_model, tmp_path, verify=False)
     assert next(export.described(folder)) == DESCRIBED
 
@@ -176,6 +177,18 @@ def test_a_disk_that_runs_full_is_left_as_it_was(small_disk):
     with pytest.raises(NoSpace, match="nothing was published"):
         export.saved_model(model, small_disk / "base", warmup=np.ones((32, 690)), verify=False)
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_limit_on_the_size_of_files_is_no_space(tmp_path):
+    model = models.mlp((300,), hidden=(300,), classes=2)  # 0.3 MiB
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(NoSpace, match="nothing was published"):
+            export.saved_model(model, tmp_path / "base", verify=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_base_on_another_file_system_is_as_good(small_disk, small_model):
