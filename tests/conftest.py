@@ -114,7 +114,7 @@ def finished_run(tmp_path_factory):
     return out
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def python():
     """Runs Python code in a clean process."""
 

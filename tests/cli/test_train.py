@@ -12,6 +12,7 @@ import pytest
 from tests.cli.trainings import QUICK, train
 from tftrain import data
 from tftrain.cli.main import main
+from tftrain.export import verification, verification_cases
 from tftrain.training import RunFolder
 
 
@@ -182,6 +183,22 @@ def test_a_run_that_was_killed_while_it_exported_ends(finished_run, tmp_path, ca
     (out / "saved_model" / ".tmp-20914651-2").mkdir()
     assert train("--resume", f"--out={out}") == 0
     assert f"SavedModel     {out}/saved_model/2" in capsys.readouterr().out
+
+
+def test_an_export_that_answers_otherwise_is_not_published_and_the_run_is_kept(
+    finished_run, tmp_path, monkeypatch, capsys
+):
+    def other(*arguments):
+        return [verification.Case("serving_default", {"inputs": np.zeros((1, 8, 8, 1))}, {})]
+
+    out = tmp_path / "run"
+    shutil.copytree(finished_run, out)
+    monkeypatch.setattr(verification_cases, "cases", other)
+    assert main(["train", "--resume", "--epochs=3", f"--out={out}"]) == 1
+    assert "its input 'inputs' is float32, and was given float64" in capsys.readouterr().err
+    assert [path.name for path in (out / "saved_model").glob("[0-9]*")] == ["1"]
+    assert json.loads((out / "result.json").read_text())["status"] == "finished"
+    assert main(["evaluate", str(out)]) == 0
 
 
 def test_other_settings_are_gone_on_with_by_force(finished_run, tmp_path, capsys):

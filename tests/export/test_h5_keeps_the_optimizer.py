@@ -32,3 +32,9 @@ def test_a_model_never_compiled_can_be_saved(tmp_path):
 def test_canary_keras_alone_still_loses_it(trained, tmp_path):
     trained.save(tmp_path / "model.h5")
     assert "optimizer" not in trained.get_compile_config(), "export.h5's repair can go"
+
+
+def test_canary_keras_loses_the_state_on_loading(trained, tmp_path):
+    loaded = keras.models.load_model(export.h5(trained, tmp_path / "model.h5"))
+    lost = len(loaded.optimizer.variables) < len(trained.optimizer.variables)
+    assert lost, "export.h5 can compare the optimizer's state as export.keras does"

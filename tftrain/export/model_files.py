@@ -31,9 +31,9 @@ def keras(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
 def h5(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     """Saves the whole model as `.h5`, the format of Keras 2, replacing `path` atomically.
 
-    The file is loaded and compared with the model before it takes its name, as by `keras`; but not
-    the optimizer: Keras (up to 3.15) writes its state, and starts with a fresh one on loading.
-    To go on with a training, save it as `.keras`.
+    The file is loaded and compared with the model before it takes its name, as by `keras`, but
+    without its optimizer: Keras (up to 3.15) writes its state and loses it on loading, and the
+    loaded model must be compiled again. To go on with a training, save it as `.keras`.
 
     Raises:
         ExportError: `path` does not end in `.h5`.
