@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.serve.conftest import run, serving, until
 from tests.serve.sample_versions import answer
 from tftrain.errors import ServingError
-from tftrain.serve import Batching, Target
+from tftrain.serve import Batching, Target, batching
 from tftrain.serve.batching import run_joined
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.runs import Call
@@ -71,6 +71,48 @@ def test_while_all_threads_are_busy_requests_gather(base):
             await ask_together(core, [filled(1, number) for number in range(20)])
             await slow
             assert core.metrics.batches == [1, 20]
+
+    run(work())
+
+
+def test_a_client_by_itself_never_waits(base, monkeypatch):
+    monkeypatch.setattr(batching, "RETURN_SECONDS", 60)
+    monkeypatch.setattr(batching, "PATIENCE_SECONDS", 60)
+
+    async def work():
+        async with serving(base, batching=Batching()) as core:
+            for _ in range(5):
+                asked = core.predict(SAMPLE, {"inputs": filled(1, 0)})
+                await asyncio.wait_for(asked, 30)
+
+    run(work())
+
+
+def test_clients_that_were_just_answered_are_waited_for(base, monkeypatch):
+    monkeypatch.setattr(batching, "RETURN_SECONDS", 60)
+    monkeypatch.setattr(batching, "PATIENCE_SECONDS", 60)
+
+    async def work():
+        async with serving(base, batching=Batching()) as core:
+            await ask_together(core, [filled(1, number) for number in range(3)])
+            first = asyncio.ensure_future(core.predict(SAMPLE, {"inputs": filled(1, 0)}))
+            await asyncio.sleep(0.05)
+            assert core.metrics.batches == [3]
+            await ask_together(core, [filled(1, number) for number in range(2)])
+            await first
+            assert core.metrics.batches == [3, 3]
+
+    run(work())
+
+
+def test_clients_that_do_not_come_back_are_not_waited_for(base):
+    async def work():
+        async with serving(base, batching=Batching()) as core:
+            await ask_together(core, [filled(1, number) for number in range(3)])
+            for _ in range(2):
+                await core.predict(SAMPLE, {"inputs": filled(1, 0)})
+                await asyncio.sleep(2 * batching.RETURN_SECONDS)
+            assert core.metrics.batches == [3, 1, 1]
 
     run(work())
 

@@ -56,7 +56,7 @@ def _define_batching(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "batch_timeout_micros", None,
         "that a request waits for others while a thread is idle (default: BASE/batching.config, "
-        "or 0)",
+        "or as long as others are likely to come)",
         lower_bound=0, flag_values=values,
     )  # fmt: skip
     flags.DEFINE_integer(

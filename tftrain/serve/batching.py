@@ -1,8 +1,11 @@
 """Dynamic batching: requests that are alike run through the graph together.
 
 A request is joined with others of the same version, signature, outputs, dtypes and shapes but for
-the rows. As in TF Serving, a batch is run as soon as it is full, or its oldest request has waited
-for the timeout and a thread is idle; while all threads are busy, requests gather.
+the rows. As in TF Serving, a batch is run when a thread is idle and the batch is full or its oldest
+request has waited for the timeout; while all threads are busy, requests gather.
+
+Without a timeout a request waits for clients only who were answered a moment ago: a client by
+itself is never kept waiting, and many at a time are answered in large batches.
 
 The model must treat rows independently, as every model in inference does.
 """
@@ -24,6 +27,9 @@ from tftrain.serve.batching_config import Batching
 from tftrain.serve.runs import Call, SingleRuns
 from tftrain.serve.terms import Metrics
 
+RETURN_SECONDS = 0.002  # after an answer, in which its client is awaited
+PATIENCE_SECONDS = 0.01  # that a request waits for such clients at most
+
 Outcome = list[np.ndarray] | ServingError
 
 
@@ -32,7 +38,7 @@ class _Request:
     arrays: list[np.ndarray]
     rows: int
     answer: asyncio.Future[list[np.ndarray]]
-    due: float  # in the loop's time
+    arrived: float  # in the loop's time
 
 
 @dataclasses.dataclass(eq=False)
@@ -60,8 +66,11 @@ class BatchedRuns:
         self._free = batching.threads or slots
         self._alone = SingleRuns(threads, metrics)
         self._queues: dict[Hashable, _Queue] = {}
+        self._soon: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiting = 0
+        self._returning = 0  # requests answered a moment ago whose clients have not come back
+        self._answered = 0.0  # when the last of them was
 
     def start(self, call: Call, arrays: list[np.ndarray]) -> asyncio.Future[list[np.ndarray]]:
         """As Runner.start."""
@@ -72,12 +81,13 @@ class BatchedRuns:
             return self._alone.start(call, arrays)
         self._refuse_when_full()
         loop = asyncio.get_running_loop()
-        due = loop.time() + self._batching.timeout_micros / 1e6
-        request = _Request(arrays, rows, loop.create_future(), due)
+        request = _Request(arrays, rows, loop.create_future(), loop.time())
         key = (call, *((array.dtype, array.shape[1:]) for array in arrays))
         self._queues.setdefault(key, _Queue(call)).requests.append(request)
         self._count(1)
-        self._start_batches()
+        self._returning = max(0, self._returning - 1)
+        if self._soon is None:  # not at once: others may have arrived in the same moment
+            self._soon = loop.call_soon(self._start_batches)
         return request.answer
 
     def _refuse_when_full(self) -> None:
@@ -91,9 +101,10 @@ class BatchedRuns:
 
     def _start_batches(self) -> None:
         """Gives idle threads what is due; where nothing is yet, wakes up when it will be."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        for handle in (self._soon, self._timer):
+            if handle:
+                handle.cancel()
+        self._soon = self._timer = None
         loop = asyncio.get_running_loop()
         while self._free and self._queues:
             key, queue = min(self._queues.items(), key=self._urgency)
@@ -111,7 +122,12 @@ class BatchedRuns:
         requests = item[1].requests
         if sum(request.rows for request in requests) >= self._batching.max_batch_size:
             return 0.0
-        return requests[0].due
+        arrived = requests[0].arrived
+        if self._batching.timeout_micros is not None:
+            return arrived + self._batching.timeout_micros / 1e6
+        if not self._returning:
+            return arrived
+        return min(self._answered + RETURN_SECONDS, arrived + PATIENCE_SECONDS)
 
     def _take(self, queue: _Queue) -> list[_Request]:
         """The requests of the next batch, without those that nobody waits for any more."""
@@ -143,6 +159,7 @@ class BatchedRuns:
 
     def _finish(self, batch: list[_Request], done: asyncio.Future[list[Outcome]]) -> None:
         self._free += 1
+        self._expect(len(batch))
         fault = done.exception()
         outcomes = [fault] * len(batch) if fault else done.result()
         for request, outcome in zip(batch, outcomes, strict=True):
@@ -153,6 +170,14 @@ class BatchedRuns:
             else:
                 request.answer.set_result(outcome)
         self._start_batches()
+
+    def _expect(self, number: int) -> None:
+        """Clients that have their answers may ask again at once, and are worth waiting for."""
+        now = asyncio.get_running_loop().time()
+        if now > self._answered + RETURN_SECONDS:
+            self._returning = 0
+        self._returning += number
+        self._answered = now
 
 
 def run_joined(

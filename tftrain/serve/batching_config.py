@@ -18,7 +18,8 @@ class Batching:
 
     Attributes:
         max_batch_size: Rows of a joined batch. A request with more runs by itself.
-        timeout_micros: How long a request waits for others while a thread is idle. While all are
+        timeout_micros: How long a request waits for others while a thread is idle; None for no
+            longer than those who were just answered are likely to come back. While all threads are
             busy, requests gather by themselves.
         allowed_batch_sizes: Growing sizes that batches are padded to, the last of them
             `max_batch_size`; () for no padding.
@@ -60,7 +61,6 @@ class Batching:
 
 DEFAULTS = Batching(
     max_batch_size=32,
-    timeout_micros=0,
     allowed_batch_sizes=(),
     max_enqueued_batches=100,
 )

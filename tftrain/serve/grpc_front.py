@@ -54,19 +54,20 @@ class GrpcFront:
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),  # or another server's port would be shared in silence
         ]
-        self._server = grpc.aio.server(options=options)
+        server = grpc.aio.server(options=options)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            _PredictionService(self._calls), self._server
+            _PredictionService(self._calls), server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            _ModelService(self._calls), self._server
+            _ModelService(self._calls), server
         )
         address = f"{bracketed(self._host)}:{self.port}"
         try:
-            self.port = self._server.add_insecure_port(address)
+            self.port = server.add_insecure_port(address)
         except RuntimeError as error:
             raise BadInput(f"cannot listen at {address} for gRPC: is the port in use?") from error
-        await self._server.start()
+        await server.start()
+        self._server = server
 
     async def close(self, grace_seconds: float) -> None:
         """Takes no new requests; those in flight have so long.

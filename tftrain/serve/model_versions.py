@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tftrain.errors import ServingError
-from tftrain.serve import version_folders
+from tftrain.keras_api import tf
+from tftrain.serve import checks, version_folders
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.terms import Metrics, Target, VersionStatus
@@ -175,11 +176,7 @@ class ModelVersions:
             self._tell(f"{self.name}: version {number} is served")
 
     def _fail(self, version: _Version, error: Exception) -> None:
-        code, message = "UNKNOWN", f"{type(error).__name__}: {error}"
-        if isinstance(error, ServingError):
-            code, message = error.code, error.message
-        elif isinstance(error, OSError):
-            code, message = "NOT_FOUND", str(error)
+        code, message = _reason(error)
         self._set(version, "END", code, message)
         self._tell(
             f"{self.name}: version {version.number} cannot be loaded, {self._goes_on()}; it is "
@@ -225,6 +222,17 @@ class ModelVersions:
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Why a version cannot be loaded, as a status."""
+    if isinstance(error, OSError):
+        return "NOT_FOUND", str(error)
+    if isinstance(error, tf.errors.OpError):
+        error = checks.refusal(error)
+    if isinstance(error, ServingError):
+        return error.code, error.message
+    return "UNKNOWN", f"{type(error).__name__}: {error}"
 
 
 def not_found(name: str, version: int | None) -> ServingError:

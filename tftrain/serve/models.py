@@ -59,6 +59,7 @@ class Models:
         self._loads = ThreadPoolExecutor(_LOADS, thread_name_prefix="load")
         self._models: dict[str, ServedModel] = {}
         self._removed: dict[str, ModelVersions] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         for name, base in bases.items():
             self.add(name, base, model_config.read(base))
 
@@ -125,15 +126,20 @@ class Models:
         self._removed.pop(name, None)
         return versions
 
-    async def remove(self, name: str) -> None:
-        """Finds the model no more; returns when its last request is done."""
+    def remove(self, name: str) -> asyncio.Task[None]:
+        """Finds the model no more; the task is done when its last request is."""
         versions = self._models.pop(name).versions
         self._removed[name] = versions
-        await versions.end()
+        task = asyncio.get_running_loop().create_task(versions.end())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
 
     async def close(self) -> None:
         """Frees all models."""
-        await asyncio.gather(*(self.remove(name) for name in self.names))
+        for name in self.names:
+            self.remove(name)
+        await asyncio.gather(*self._ending)
         self._runs.shutdown()
         self._loads.shutdown()
 

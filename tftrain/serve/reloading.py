@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tftrain.errors import BadInput, ServingError
+from tftrain.serve import batching_config
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.models import Models
 
@@ -87,24 +88,28 @@ def _check_labels(models: Models, model: Any) -> None:
 
 
 async def _replace(models: Models, wanted: dict[str, Any]) -> None:
-    present = {versions.name: versions for versions in models.versions}
-    leaving = [name for name in present if name not in wanted]
-    new = []
-    for name, config in wanted.items():
-        base = Path(config.base_path)
-        if name in present and present[name].base.resolve() == base.resolve():
-            present[name].config = ModelConfig.of(config)
-            continue
-        if name in present:
-            leaving.append(name)
-        new.append((name, base, ModelConfig.of(config)))
-    for task in [asyncio.ensure_future(models.remove(name)) for name in leaving]:
-        await task
+    """Replaces all at once, so that whoever gives up waiting leaves no half of it."""
+    new = {name: config for name, config in wanted.items() if not _keeps(models, config)}
     try:
-        added = [models.add(*model) for model in new]
+        for config in new.values():
+            batching_config.read(Path(config.base_path))
     except BadInput as error:
         raise ServingError(INVALID, str(error)) from error
-    await asyncio.gather(*(versions.update() for versions in models.versions))
+    ending = [models.remove(name) for name in models.names if name in new or name not in wanted]
+    for versions in models.versions:
+        versions.config = ModelConfig.of(wanted[versions.name])
+    added = [
+        models.add(name, Path(config.base_path), ModelConfig.of(config))
+        for name, config in new.items()
+    ]
+    await asyncio.gather(*(versions.update() for versions in models.versions), *ending)
     failed = [versions.name for versions in added if not versions.available()]
     if failed:
         raise ServingError("UNKNOWN", f"models did not become available: {', '.join(failed)}")
+
+
+def _keeps(models: Models, config: Any) -> bool:
+    """Whether the model is served already, from the same base."""
+    bases = {versions.name: versions.base for versions in models.versions}
+    base = bases.get(config.name)
+    return base is not None and base.resolve() == Path(config.base_path).resolve()
