@@ -95,6 +95,13 @@ class Page:
     def upload(self, path):
         self.find("file").send_keys(str(path))
 
+    def drop(self, path):
+        script = """const given = new DataTransfer();
+            given.items.add(new File([new Uint8Array(arguments[0])], "dropped.png"));
+            const event = new DragEvent("drop", { dataTransfer: given, bubbles: true });
+            document.getElementById("canvas").dispatchEvent(event);"""
+        self._browser.execute_script(script, list(path.read_bytes()))
+
     def bars(self):
         """Names and shares as the page shows them."""
         names, shares = (
@@ -167,13 +174,14 @@ def test_a_drawing_is_scaled_and_centred_as_digits_are(page):
         assert len(np.unique(page.seen()[..., 0])) > 5, "the edges are smooth"
 
 
-def test_a_picture_of_the_right_size_is_seen_as_it_is(page, tmp_path):
+@pytest.mark.parametrize("how", ["upload", "drop"])
+def test_a_picture_of_the_right_size_is_seen_as_it_is(page, how, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     pixels[[0, -1]] = pixels[:, [0, -1]] = 0
     Image.fromarray(pixels).save(tmp_path / "noise.png")
     page = page()
     page.model("strokes")
-    page.upload(tmp_path / "noise.png")
+    getattr(page, how)(tmp_path / "noise.png")
     page.until(lambda: page.text("label") in image_models.STROKES)
     np.testing.assert_allclose(page.seen()[..., 0], pixels, atol=1)
 
