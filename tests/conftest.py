@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import struct
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 os.environ["MPLBACKEND"] = "agg"
+gc.disable()  # until all is collected, which makes little garbage
 
 # Begun first, so that no process is left alone with one of them at the end; those that start
 # processes take turns with those that keep to their own.
@@ -54,6 +56,12 @@ def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish():
+    """What was collected stays to the end: the garbage collector need not look at it again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import warm_python
+
 ROOT = Path(__file__).parents[1]
 JOBS = ROOT / "tests" / "distribute" / "jobs"
 
@@ -27,19 +29,25 @@ def launch_job(script, *arguments, **options):
     return launch([str(JOBS / script), *map(str, arguments)], **options)
 
 
-def launch(arguments, workers=2, ps=0, limit=120, grace=2, max_restarts=0, cwd=None, **environ):
-    """Launches Python with these arguments in every task and waits for the job's end."""
+def launch(
+    arguments, workers=2, ps=0, limit=120, grace=2, max_restarts=0, cwd=None, warm=True, **environ
+):
+    """Launches Python with these arguments in every task and waits for the job's end.
+
+    `warm`: its tasks are forked from a Python that has imported TensorFlow.
+    """
+    task = warm_python.command(*arguments) if warm else [sys.executable, *arguments]
     job = ["-m", "tftrain", "launch", f"--workers={workers}", f"--ps={ps}", f"--grace={grace}"]
-    job += [f"--max_restarts={max_restarts}", "--", sys.executable, *arguments]
-    return run(job, limit=limit, cwd=cwd, **environ)
+    job += [f"--max_restarts={max_restarts}", "--", *task]
+    return run(job, limit=limit, cwd=cwd, warm=False, **environ)
 
 
-def run(arguments, limit=120, cwd=None, **environ):
+def run(arguments, limit=120, cwd=None, warm=True, **environ):
     """Runs Python with these arguments and waits for its end."""
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     inherited = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
     with subprocess.Popen(
-        [sys.executable, *arguments],
+        warm_python.command(*arguments) if warm else [sys.executable, *arguments],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

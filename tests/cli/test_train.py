@@ -361,10 +361,10 @@ def test_a_damaged_record_stops_training_in_one_line(record_set, tmp_path, capsy
 
 def test_a_resumed_run_augments_as_an_uninterrupted_one(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    settings = ["--model=linear", "--augment=rotate,mixup"]
-    assert train(*settings, "--epochs=3", f"--out={whole}") == 0
-    assert train(*settings, "--epochs=2", f"--out={parts}") == 0
-    assert train("--resume", "--epochs=3", f"--out={parts}") == 0
+    settings = ["--model=linear", "--augment=flip,mixup"]
+    assert train(*settings, "--epochs=2", f"--out={whole}") == 0
+    assert train(*settings, "--epochs=1", f"--out={parts}") == 0
+    assert train("--resume", "--epochs=2", f"--out={parts}") == 0
     assert metrics(parts) == metrics(whole)
 
 

@@ -5,13 +5,11 @@ The model has no dropout, so that all replicas together must learn what one proc
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
 from tests.cli.trainings import QUICK
-from tests.launched_job import launch, launch_job
+from tests.launched_job import launch, launch_job, run
 from tftrain import data
 from tftrain.cli.main import main
 
@@ -124,10 +122,8 @@ def test_nobody_sees_warnings_of_tensorflow(two_workers):
 
 def test_two_devices_learn_what_one_learns(tmp_path, alone):
     command = [*TRAIN, "--strategy=mirrored", "--devices=2", "--epochs=3"]
-    subprocess.run(
-        [sys.executable, *command, f"--out={tmp_path}/run"],
-        check=True, capture_output=True, timeout=LIMIT,
-    )  # fmt: skip
+    done = run([*command, f"--out={tmp_path}/run"], limit=LIMIT)
+    assert done.status == 0, done.output
     assert_same(tmp_path / "run", alone)
 
 
@@ -158,12 +154,10 @@ def test_a_job_with_servers_that_is_stopped_loses_no_update(tmp_path, alone):
 
 
 def test_compressed_training_counts_its_bytes(tmp_path):
-    command = [sys.executable, "-m", "tftrain", *QUICK, "--strategy=mirrored", "--devices=2"]
+    command = ["-m", "tftrain", *QUICK, "--strategy=mirrored", "--devices=2"]
     command += ["--gradient_codec=powersgd:4", "--gradient_codec_warmup=3", "--batch_size=100"]
-    subprocess.run(
-        [*command, "--epochs=2", f"--out={tmp_path}/run"],
-        check=True, capture_output=True, timeout=LIMIT,
-    )  # fmt: skip
+    done = run([*command, "--epochs=2", f"--out={tmp_path}/run"], limit=LIMIT)
+    assert done.status == 0, done.output
     lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
     first, second = (json.loads(line) for line in lines)
     assert second["gradient_bytes"] < first["gradient_bytes"]

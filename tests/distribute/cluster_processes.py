@@ -10,10 +10,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from tests import warm_python
 from tftrain.distribute.launcher import free_ports
 
 
@@ -61,7 +61,7 @@ class ClusterProcesses:
         }
         with open(self.log(job, index), "ab") as log:
             self.processes[job, index] = subprocess.Popen(
-                [sys.executable, str(self.script)],
+                warm_python.command(self.script),
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -34,8 +34,8 @@ def fit(optimizer, *added, model=None, eager=False, epochs=2, x=X):
 
 def optimizer_case(name):
     rate = 0.5 if name in ("lars", "ftrl", "adadelta") else 0.05
-    # a few eager steps take less time than tracing them
-    return lambda: fit(optim.optimizer(name, rate, weight_decay=0.01), eager=True)
+    # three eager steps take less time than tracing them
+    return lambda: fit(optim.optimizer(name, rate, weight_decay=0.01), eager=True, epochs=1)
 
 
 def clipped(by, limit, **options):

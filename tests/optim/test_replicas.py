@@ -1,12 +1,11 @@
 """Two replicas of one process learn, clip, measure and average what one does."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.launched_job import run
 from tftrain import optim
 
 JOB = Path(__file__).with_name("replicas_job.py")
@@ -21,8 +20,8 @@ LOOSE = {"clipped under float16": 2e-2}
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("replicas") / "results.npz"
-    done = subprocess.run([sys.executable, JOB, out], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
+    done = run([JOB, out], limit=300)
+    assert done.status == 0, done.output[-4000:]
     return dict(np.load(out))
 
 

@@ -14,8 +14,11 @@ LIMIT = 150
 def run(name, folder, *arguments, **cluster):
     """Runs a recipe in `folder`, by `tftrain launch` where there is a cluster; its output."""
     command = [str(ROOT / f"recipes/{name}.py"), "--epochs=1", *arguments]
-    start = launched_job.launch if cluster else launched_job.run
-    result = start(command, cwd=folder, limit=LIMIT, CUDA_VISIBLE_DEVICES="", **cluster)
+    options = {"cwd": folder, "limit": LIMIT, "CUDA_VISIBLE_DEVICES": "", **cluster}
+    if cluster:  # as users start it
+        result = launched_job.launch(command, warm=False, **options)
+    else:
+        result = launched_job.run(command, **options)
     return result.status, result.output
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from tftrain.callbacks.training_identity import CONTENTS
 from tftrain.data import Examples
 from tftrain.data.records import RecordSplit
+from tftrain.distribute.fingerprints import CONTENTS
 from tftrain.keras_api import keras
 from tftrain.training.config import TrainConfig
 from tftrain.training.seeded_arrays import described

@@ -4,8 +4,8 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 
+from tests import warm_python
 from tftrain.distribute.launcher import local_clusters
 
 HERE = pathlib.Path(__file__).parent
@@ -64,7 +64,7 @@ def start(script, arguments, log, tf_config):
         environment["TF_CONFIG"] = json.dumps(tf_config)
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, str(HERE / script), *arguments],
+            warm_python.command(HERE / script, *arguments),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
