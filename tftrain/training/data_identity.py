@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from tftrain.callbacks.training_identity import CONTENTS
 from tftrain.data import Examples
 from tftrain.data.records import RecordSplit
 from tftrain.keras_api import keras
@@ -32,7 +31,7 @@ class DataIdentity(keras.callbacks.Callback):
             "data": f"{len(train)} examples of {config.dataset}{augmented}",
             "batch size": str(config.batch_size),
             "order of the data": f"shuffled by seed {config.seed}",
-            CONTENTS: _contents(train),
+            "contents of the data": _contents(train),
         }
 
     def checkpoint_identity(self) -> dict[str, str]:
