@@ -11,6 +11,7 @@ from tftrain.distribute import fingerprints
 from tftrain.errors import CheckpointError
 
 FORCE = "force"
+_OF_CONTENTS = "contents of the data"
 _OF_BATCHES = ("batch size", "batches an epoch")
 
 
@@ -53,10 +54,8 @@ def check(model: Any, identity: dict[str, str], saved: Saved, resume: bool | str
             "or resume=True to go on"
         )
     before = saved.document["identity"]
-    if fingerprints.CONTENTS not in before:  # of a checkpoint made when nobody looked at them
-        identity = {
-            topic: text for topic, text in identity.items() if topic != fingerprints.CONTENTS
-        }
+    if _OF_CONTENTS not in before:  # of a checkpoint made when nobody looked at them
+        identity = {topic: text for topic, text in identity.items() if topic != _OF_CONTENTS}
     differences = list(fingerprints.differences(identity, before))
     shapes = training_state.shape_differences(model, saved)
     if shapes["model"]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from tftrain.keras_api import keras, tf
 
-CONTENTS = "contents of the data"  # a topic
 _LONGEST = 400
 
 

@@ -6,7 +6,6 @@ import hashlib
 
 from tftrain.data import Examples
 from tftrain.data.records import RecordSplit
-from tftrain.distribute.fingerprints import CONTENTS
 from tftrain.keras_api import keras
 from tftrain.training.config import TrainConfig
 from tftrain.training.seeded_arrays import described
@@ -32,7 +31,7 @@ class DataIdentity(keras.callbacks.Callback):
             "data": f"{len(train)} examples of {config.dataset}{augmented}",
             "batch size": str(config.batch_size),
             "order of the data": f"shuffled by seed {config.seed}",
-            CONTENTS: _contents(train),
+            "contents of the data": _contents(train),
         }
 
     def checkpoint_identity(self) -> dict[str, str]:
