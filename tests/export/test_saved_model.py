@@ -69,6 +69,8 @@ def test_names_are_inputs_and_outputs_where_there_is_one(tmp_path, small_model):
     assert next(export.described(folder)) == DESCRIBED
 
 
+# AutoGraph makes syntax trees in a way that Python 3.13 deprecates.
+@pytest.mark.filterwarnings("ignore:.*got an unexpected keyword argument:DeprecationWarning")
 def test_a_preprocessing_of_python_s_control_flow_becomes_graph(tmp_path, small_model):
     def halved_until_small(numbers):
         while tf.reduce_max(tf.abs(numbers)) > 1.0:
