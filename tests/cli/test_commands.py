@@ -33,7 +33,7 @@ def test_export_numbers_its_versions(finished_run, tmp_path, capsys):
 
 
 def test_saved_model_cli_runs_the_export(finished_run, tmp_path):
-    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8, 1), np.float32))
+    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8, 1), np.uint8))
     tool = Path(sys.executable).with_name("saved_model_cli")
     subprocess.run(
         [tool, "run", "--dir", finished_run / "saved_model" / "1", "--tag_set", "serve",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tftrain import data
+from tftrain import data, export
 from tftrain.cli.main import main
 from tftrain.keras_api import tf
 
@@ -50,6 +50,11 @@ def test_what_was_written_and_what_to_do_next_is_told(finished_run, tmp_path, ca
     assert f"serving_default  {shapes} float32 [any]" in said.err
     assert f"saved_model_cli show --all --dir {tmp_path}/1" in said.err
     assert f"tftrain serve {tmp_path}" in said.err
+
+
+def test_a_run_holds_the_same_export_from_the_beginning(exported, finished_run):
+    own = export.described(finished_run / "saved_model" / "1")
+    assert list(own) == list(export.described(exported))
 
 
 def test_the_name_is_the_folder_s(exported):

@@ -18,16 +18,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
-from tftrain import data, export, training
-from tftrain.cli import trained
+from tftrain import export, training
+from tftrain.cli import served_inputs, trained
 from tftrain.errors import DataError
-from tftrain.keras_api import tf
-
-_PIXELS, _SCALED = "pixels", "scaled"
-_BRIGHTEST = 255.0
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -47,7 +42,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "input",
         None,
-        [_PIXELS, _SCALED],
+        [served_inputs.PIXELS, served_inputs.SCALED],
         "uint8 from 0 to 255, scaled in the graph, or floats as in training (default: pixels, "
         "unless the dataset is of floats)",
         flag_values=values,
@@ -86,28 +81,15 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 
 
 def _of_dataset(folder: training.RunFolder, values: flags.FlagValues) -> dict[str, Any]:
-    if not values.labels and values.input == _SCALED:
+    if not values.labels and values.input == served_inputs.SCALED:
         return {}
     try:
         splits = trained.load_splits(folder)
     except DataError as error:
         raise DataError(
-            f"{error}; --nolabels --input={_SCALED} exports without the dataset"
+            f"{error}; --nolabels --input={served_inputs.SCALED} exports without the dataset"
         ) from error
-    found = {"warmup": splits.test.x, "labels": splits.info.labels if values.labels else None}
-    stored_as_floats = splits.info.scale == 1
-    if (values.input or (_SCALED if stored_as_floats else _PIXELS)) == _SCALED:
-        return found
-    return {**found, "warmup": _as_pixels(splits.test), "preprocessing": _from_pixels}
-
-
-def _from_pixels(pixels: tf.Tensor) -> tf.Tensor:
-    """What a network is trained on, of pictures of 8 bits, whatever the dataset counts to."""
-    return tf.cast(pixels, tf.float32) / _BRIGHTEST
-
-
-def _as_pixels(examples: data.Examples) -> np.ndarray:
-    return np.round(examples.x * _BRIGHTEST).astype(np.uint8)
+    return served_inputs.of(splits, values.input, labels=values.labels)
 
 
 def _next_steps(path: Path) -> str:

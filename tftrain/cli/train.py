@@ -26,7 +26,7 @@ from typing import Any
 from absl import flags
 
 from tftrain import data, distribute, export, training
-from tftrain.cli import arguments, learning_rate, report, saving
+from tftrain.cli import arguments, learning_rate, report, saving, served_inputs
 from tftrain.errors import CheckpointError, Preempted, RunFolderError
 from tftrain.export import verification
 from tftrain.keras_api import keras, require_tensorflow_backend
@@ -134,8 +134,12 @@ def _work(
             folder.write_json(folder.config, before)
         raise
     report.write(folder, experiment.splits, experiment.model)
-    verify = _is_verified(experiment, values)
-    return export.saved_model(experiment.model, folder.saved_model, verify=verify)
+    return export.saved_model(
+        experiment.model,
+        folder.saved_model,
+        verify=_is_verified(experiment, values),
+        **served_inputs.of(experiment.splits),
+    )
 
 
 def _is_verified(experiment: training.Experiment, values: flags.FlagValues) -> bool:

@@ -30,7 +30,6 @@ from tftrain.export.raw_examples import raw_examples
 from tftrain.export.served_model import Preprocessing, served_model
 from tftrain.export.traced_model import TracedModel
 from tftrain.keras_api import keras
-from tftrain.notices import notice
 
 
 def saved_model(
@@ -104,8 +103,6 @@ def saved_model(
         serving_files.write_missing(base, served_as)
     if keep is not None:
         versions.prune(base, keep, published)
-    if signatures is None:
-        notice(f"{published} has the signatures {', '.join(export.names)}")
     return published
 
 
