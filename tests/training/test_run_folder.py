@@ -135,3 +135,7 @@ def test_unfinished_runs_say_how_to_finish(tmp_path):
     assert run.read_result() == {"status": "unfinished"}
     with pytest.raises(RunFolderError, match="tftrain train --resume"):
         run.require_model()
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    assert RunFolder.create(tmp_path).path == tmp_path

@@ -60,7 +60,7 @@ class RunFolder:
                 run.previous = _free_name(run.path, ".previous")
                 run.path.rename(run.previous)
         if not _make(run.path):
-            run.check_free()  # empty still, or somebody else's now
+            run.check_free(overwrite=False)  # empty still, or somebody else's now
         return run
 
     def check_free(self, *, overwrite: bool) -> None:
