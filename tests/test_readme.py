@@ -64,7 +64,7 @@ def test_what_is_served_can_be_asked(tmp_path, monkeypatch, finished_run):
     (url,) = [shlex.split(block)[1] for block in blocks("sh") if "curl" in block]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(tftrain.__file__).parents[1]))
-    _, export, serve = [shlex.split(line, comments=True)[1:] for line in block.splitlines()]
+    *_, export, serve = [shlex.split(line, comments=True)[1:] for line in block.splitlines()]
     shutil.copytree(finished_run, "runs/served")
     assert main(export) == 0
     command = [sys.executable, "-m", "tftrain", *serve, "--port=0", "--grpc_port=0"]
