@@ -34,8 +34,8 @@ def test_the_list_of_models_names_the_folder_in_the_container(picture_export):
 
 
 def test_the_last_batch_size_allowed_is_the_largest(picture_export):
-    found = batching_file.read(picture_export.parent / "batching.config")
-    assert found.max_batch_size.value == found.allowed_batch_sizes[-1] == 32
+    found = batching_file.read(picture_export.parent)
+    assert found.max_batch_size == found.allowed_batch_sizes[-1] == 32
     assert serving_files.batch_sizes(picture_export.parent) == [1, 2, 4, 8, 16, 32]
 
 
@@ -108,7 +108,7 @@ def test_a_name_is_part_of_a_url(name, tmp_path):
     [
         ("models.config", "model_config_list {", "no list of models"),
         ("batching.config", "max_batch_siz { value: 3 }", "no batching file"),
-        ("batching.config", "max_batch_size { value: 3 } allowed_batch_sizes: 2", "increasing"),
+        ("batching.config", "max_batch_size { value: 3 } allowed_batch_sizes: 2", "expected max"),
     ],
 )
 def test_damaged_files_are_refused_before_any_work(file, text, said, tmp_path, small_model):

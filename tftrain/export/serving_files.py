@@ -14,9 +14,9 @@ from google.protobuf import text_format
 from tftrain.atomic import write_new_file
 from tftrain.errors import ExportError
 from tftrain.export import batching_file
+from tftrain.export.batching_file import Batching
 
-MODELS, BATCHING = "models.config", "batching.config"
-MONITORING, COMPOSE = "monitoring.config", "docker-compose.yml"
+MODELS, MONITORING, COMPOSE = "models.config", "monitoring.config", "docker-compose.yml"
 _RUN_FOLDER = "saved_model"  # of versions, in the folder of a training run
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")  # for a URL and for a Docker volume
 _FILES = {
@@ -31,7 +31,7 @@ model_config_list {{
   }}
 }}
 """,
-    BATCHING: """\
+    batching_file.FILE: """\
 # Requests that arrive together are answered together.
 max_batch_size {{ value: 32 }}
 batch_timeout_micros {{ value: 1000 }}
@@ -136,12 +136,12 @@ def read_models(path: Path) -> Any:
 
 def batch_sizes(base: Path) -> list[int]:
     """The sizes of batches that a server will make, in order."""
-    path = base / BATCHING
-    found = batching_file.read(path) if path.exists() else _default_batching()
-    largest = found.max_batch_size.value or 1
+    there = (base / batching_file.FILE).exists()
+    found = batching_file.read(base) if there else _default_batching()
+    largest = found.max_batch_size or 1
     powers = [2**exponent for exponent in range(largest.bit_length())]
-    return list(found.allowed_batch_sizes) or sorted({*powers, largest})
+    return list(found.allowed_batch_sizes or sorted({*powers, largest}))
 
 
-def _default_batching() -> Any:
-    return batching_file.parsed(_FILES[BATCHING].format())
+def _default_batching() -> Batching:
+    return batching_file.parsed(_FILES[batching_file.FILE].format())
