@@ -26,9 +26,7 @@ def monitoring_config():
 
 
 def test_the_list_of_models_names_the_folder_in_the_container(picture_export):
-    (config,) = serving_files.read_models(
-        picture_export.parent / "models.config"
-    ).model_config_list.config
+    config = serving_files.of_folder(picture_export.parent)
     assert (config.name, config.base_path) == ("animals", "/models/animals")
     assert config.model_platform == "tensorflow"
 
@@ -95,6 +93,16 @@ def test_of_several_models_one_is_said(tmp_path):
     assert serving_files.model_name(tmp_path, "b") == "b"
     with pytest.raises(ExportError, match="serves a, b: say which by the name"):
         serving_files.model_name(tmp_path)
+
+
+@pytest.mark.parametrize(("folder", "name"), [("a", "a"), ("shelf", "b")])
+def test_of_several_models_one_has_the_folder_s_name_or_path(folder, name, tmp_path):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "models.config").write_text(
+        'model_config_list { config { name: "a" base_path: "/models/x" } '
+        'config { name: "b" base_path: "/models/shelf" } }'
+    )
+    assert serving_files.model_name(tmp_path / folder) == name
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a:b", "a b"])
