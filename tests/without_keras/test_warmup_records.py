@@ -5,7 +5,7 @@ import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
 from tftrain.keras_api import tf
-from tftrain.without_keras import warmup_records
+from tftrain.without_keras import warmup_file, warmup_records
 from tftrain.without_keras.loaded_model import LoadedModel
 
 METHODS = {name: f"tensorflow/serving/{name}" for name in ("predict", "classify", "regress")}
@@ -61,7 +61,7 @@ def refusals(model, folder):
     """What is found about the records of a file."""
 
     def found(*records):
-        with tf.io.TFRecordWriter(str(folder / warmup_records.FILE)) as writer:
+        with tf.io.TFRecordWriter(str(folder / warmup_file.FILE)) as writer:
             for record in records:
                 writer.write(record.SerializeToString())
         return list(warmup_records.problems(model, folder))
@@ -129,6 +129,6 @@ def test_more_than_serving_takes_are_too_many(refusals):
 
 
 def test_a_damaged_file_is_told(model, folder):
-    (folder / warmup_records.FILE).write_bytes(b"\0" * 40)
+    (folder / warmup_file.FILE).write_bytes(b"\0" * 40)
     (problem,) = warmup_records.problems(model, folder)
     assert "tf_serving_warmup_requests cannot be read" in problem
