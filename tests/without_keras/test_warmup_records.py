@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tests.signature_methods import set_methods
 from tftrain.keras_api import tf
 from tftrain.without_keras import warmup_file, warmup_records
 from tftrain.without_keras.loaded_model import LoadedModel
@@ -36,18 +37,9 @@ def folder(tmp_path_factory):
     module, folder = Served(), tmp_path_factory.mktemp("served")
     signatures = {name: getattr(module, name) for name in METHODS}
     tf.saved_model.save(module, str(folder), signatures=signatures)
-    set_methods(folder / "saved_model.pb")
+    set_methods(folder, METHODS)
     (folder / "assets.extra").mkdir()
     return folder
-
-
-def set_methods(path):
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    saved = SavedModel.FromString(path.read_bytes())
-    for name, method in METHODS.items():
-        saved.meta_graphs[0].signature_def[name].method_name = method
-    path.write_bytes(saved.SerializeToString())
 
 
 @pytest.fixture(scope="module")
