@@ -26,16 +26,14 @@ def monitoring_config():
 
 
 def test_the_list_of_models_names_the_folder_in_the_container(picture_export):
-    (config,) = serving_files.read_models(
-        picture_export.parent / "models.config"
-    ).model_config_list.config
+    config = serving_files.of_folder(picture_export.parent)
     assert (config.name, config.base_path) == ("animals", "/models/animals")
     assert config.model_platform == "tensorflow"
 
 
 def test_the_last_batch_size_allowed_is_the_largest(picture_export):
-    found = batching_file.read(picture_export.parent / "batching.config")
-    assert found.max_batch_size.value == found.allowed_batch_sizes[-1] == 32
+    found = batching_file.read(picture_export.parent)
+    assert found.max_batch_size == found.allowed_batch_sizes[-1] == 32
     assert serving_files.batch_sizes(picture_export.parent) == [1, 2, 4, 8, 16, 32]
 
 
@@ -97,6 +95,16 @@ def test_of_several_models_one_is_said(tmp_path):
         serving_files.model_name(tmp_path)
 
 
+@pytest.mark.parametrize(("folder", "name"), [("a", "a"), ("shelf", "b")])
+def test_of_several_models_one_has_the_folder_s_name_or_path(folder, name, tmp_path):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "models.config").write_text(
+        'model_config_list { config { name: "a" base_path: "/models/x" } '
+        'config { name: "b" base_path: "/models/shelf" } }'
+    )
+    assert serving_files.model_name(tmp_path / folder) == name
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "a:b", "a b"])
 def test_a_name_is_part_of_a_url(name, tmp_path):
     with pytest.raises(ExportError, match="expected letters"):
@@ -108,7 +116,7 @@ def test_a_name_is_part_of_a_url(name, tmp_path):
     [
         ("models.config", "model_config_list {", "no list of models"),
         ("batching.config", "max_batch_siz { value: 3 }", "no batching file"),
-        ("batching.config", "max_batch_size { value: 3 } allowed_batch_sizes: 2", "increasing"),
+        ("batching.config", "max_batch_size { value: 3 } allowed_batch_sizes: 2", "expected max"),
     ],
 )
 def test_damaged_files_are_refused_before_any_work(file, text, said, tmp_path, small_model):

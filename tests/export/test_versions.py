@@ -37,6 +37,12 @@ def test_versions_grow_and_other_names_are_ignored(tmp_path, small_model):
     assert export.saved_model(small_model, tmp_path, verify=False).name == "8"
 
 
+def test_versions_grow_from_what_servers_read_in_names(tmp_path, small_model):
+    for name in ("-7", "007", "+9"):
+        (tmp_path / name).mkdir()
+    assert export.saved_model(small_model, tmp_path, verify=False).name == "10"
+
+
 def test_threads_that_export_at_once_never_collide(tmp_path):
     def exported(model):
         return export.saved_model(model, tmp_path, verify=False).name

@@ -9,8 +9,15 @@ from tftrain import export
 from tftrain.errors import ExportError
 from tftrain.export import warm_up
 from tftrain.keras_api import tf
+from tftrain.without_keras import warmup_file
 
 RAW = np.arange(200, dtype="float64").reshape(100, 2) / 100
+
+
+def read(folder):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    return list(map(prediction_log_pb2.PredictionLog.FromString, warmup_file.records(folder)))
 
 
 def sizes(log):
@@ -22,7 +29,7 @@ def sizes(log):
 
 
 def test_every_signature_is_called_with_every_batch_size(picture_export):
-    logs = list(warm_up.read(picture_export))
+    logs = read(picture_export)
     called = set()
     for log in logs:
         kind = log.WhichOneof("log_type")
@@ -50,32 +57,32 @@ def test_every_signature_is_called_with_every_batch_size(picture_export):
 )
 def test_examples_are_taken_in_any_form(given, tmp_path, small_model):
     folder = export.saved_model(small_model, tmp_path, warmup=given, signatures=[], verify=False)
-    last = list(warm_up.read(folder))[-1].predict_log.request.inputs["inputs"]
+    last = read(folder)[-1].predict_log.request.inputs["inputs"]
     np.testing.assert_array_equal(tf.make_ndarray(last), RAW[:32].astype("float32"))
 
 
 def test_few_examples_are_repeated(tmp_path, small_model):
     folder = export.saved_model(small_model, tmp_path, warmup=RAW[:3], signatures=[], verify=False)
-    last = list(warm_up.read(folder))[-1].predict_log.request.inputs["inputs"]
+    last = read(folder)[-1].predict_log.request.inputs["inputs"]
     np.testing.assert_array_equal(tf.make_ndarray(last)[:7], RAW[[0, 1, 2, 0, 1, 2, 0]].astype("f"))
 
 
 def test_batches_are_as_large_as_the_batching_file_allows(tmp_path, small_model):
     (tmp_path / "batching.config").write_text("max_batch_size { value: 48 }")
     folder = export.saved_model(small_model, tmp_path, signatures=[], verify=False)
-    assert [sizes(log) for log in warm_up.read(folder)] == [1, 2, 4, 8, 16, 32, 48]
+    assert [sizes(log) for log in read(folder)] == [1, 2, 4, 8, 16, 32, 48]
 
 
 def test_a_server_is_not_sent_more_than_it_takes(tmp_path, small_model, monkeypatch):
-    monkeypatch.setattr(warm_up, "_AT_MOST", 7)
+    monkeypatch.setattr(warm_up, "MOST", 7)
     folder = export.saved_model(small_model, tmp_path, verify=False)
-    assert [sizes(log) for log in warm_up.read(folder)] == [1, 1, 2, 2, 4, 4]
+    assert [sizes(log) for log in read(folder)] == [1, 1, 2, 2, 4, 4]
 
 
 def test_large_inputs_are_not_repeated_without_bound(tmp_path, small_model, monkeypatch):
     monkeypatch.setattr(warm_up, "_BYTES", 100)  # rows have 8
     folder = export.saved_model(small_model, tmp_path, signatures=[], verify=False)
-    assert [sizes(log) for log in warm_up.read(folder)] == [1, 2, 4, 8]
+    assert [sizes(log) for log in read(folder)] == [1, 2, 4, 8]
 
 
 @pytest.mark.parametrize(

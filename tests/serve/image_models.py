@@ -1,6 +1,7 @@
 """Models of pictures that need no training: they tell strokes by their direction, and colours."""
 
 from tests.serve.sample_versions import CLASSIFY
+from tests.signature_methods import set_methods
 from tftrain.keras_api import quiet_logger, tf
 
 STROKES = ["flat", "upright"]
@@ -25,6 +26,7 @@ def write_strokes(folder):
         return {"classes": names, "scores": scores["outputs"]}
 
     _save(module, folder, {"serving_default": serving_default, "classify": classify})
+    set_methods(folder, {"classify": CLASSIFY})
 
 
 def write_colours(folder):
@@ -39,13 +41,6 @@ def write_colours(folder):
 
 
 def _save(module, folder, functions):
-    from tensorflow.core.protobuf import saved_model_pb2
-
     signatures = {name: function.get_concrete_function() for name, function in functions.items()}
     with quiet_logger():
         tf.saved_model.save(module, str(folder), signatures=signatures)
-    path = folder / "saved_model.pb"
-    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    for name in signatures.keys() & {"classify"}:
-        saved.meta_graphs[0].signature_def[name].method_name = CLASSIFY
-    path.write_bytes(saved.SerializeToString())

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tests.signature_methods import set_methods
 from tftrain.keras_api import quiet_logger, tf
 
 CLASSIFY = "tensorflow/serving/classify"
@@ -42,18 +43,7 @@ def write(folder, versions):
         module.offset.assign(100.0 * version)
         with quiet_logger():
             tf.saved_model.save(module, str(folder / str(version)), signatures=signatures)
-        _name_methods(folder / str(version))
-
-
-def _name_methods(folder):
-    """What tf.saved_model.save cannot be told: the signatures' methods."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    path = folder / "saved_model.pb"
-    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    for name, method in METHODS.items():
-        saved.meta_graphs[0].signature_def[name].method_name = method
-    path.write_bytes(saved.SerializeToString())
+        set_methods(folder / str(version), METHODS)
 
 
 def _default(module, inputs):

@@ -40,7 +40,7 @@ def test_of_several_models_the_folder_s_own_is_taken(tmp_path):
     config(base, "a", "b")
     assert by_name([str(base)]) == {"b": base}
     config(base, "c", "d")
-    with pytest.raises(BadInput, match="holds c, d; expected one whose base_path ends"):
+    with pytest.raises(BadInput, match="serves c, d: say which by the name, or by a base_path"):
         by_name([str(base)])
 
 
@@ -63,7 +63,7 @@ def test_what_is_no_base_is_refused(tmp_path, run_folder):
         ([version], "is one version: serve the folder of versions"),
         ([run_folder], "has no export: tftrain export"),
         ([tmp_path, tmp_path], "are both named"),
-        ([tmp_path / "broken"], "is not a configuration of TF Serving"),
+        ([tmp_path / "broken"], "is no list of models"),
     ):
         with pytest.raises(BadInput, match=message):
             by_name([str(path) for path in given])

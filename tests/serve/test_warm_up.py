@@ -11,6 +11,7 @@ from tftrain.keras_api import tf
 from tftrain.serve import Target, warm_up
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.stubs import prediction_log_pb2
+from tftrain.without_keras import warmup_file
 
 X = np.ones((1, 2), np.float32)
 
@@ -34,7 +35,7 @@ def example_log(kind, signature):
 
 
 def write(folder, *logs):
-    path = folder / warm_up.FILE
+    path = folder / warmup_file.FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for log in logs:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tests.signature_methods import set_methods
 from tftrain.keras_api import tf
-from tftrain.without_keras import warmup_records
+from tftrain.without_keras import warmup_file, warmup_records
 from tftrain.without_keras.loaded_model import LoadedModel
 
 METHODS = {name: f"tensorflow/serving/{name}" for name in ("predict", "classify", "regress")}
@@ -36,18 +37,9 @@ def folder(tmp_path_factory):
     module, folder = Served(), tmp_path_factory.mktemp("served")
     signatures = {name: getattr(module, name) for name in METHODS}
     tf.saved_model.save(module, str(folder), signatures=signatures)
-    set_methods(folder / "saved_model.pb")
+    set_methods(folder, METHODS)
     (folder / "assets.extra").mkdir()
     return folder
-
-
-def set_methods(path):
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    saved = SavedModel.FromString(path.read_bytes())
-    for name, method in METHODS.items():
-        saved.meta_graphs[0].signature_def[name].method_name = method
-    path.write_bytes(saved.SerializeToString())
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +53,7 @@ def refusals(model, folder):
     """What is found about the records of a file."""
 
     def found(*records):
-        with tf.io.TFRecordWriter(str(folder / warmup_records.FILE)) as writer:
+        with tf.io.TFRecordWriter(str(folder / warmup_file.FILE)) as writer:
             for record in records:
                 writer.write(record.SerializeToString())
         return list(warmup_records.problems(model, folder))
@@ -129,6 +121,6 @@ def test_more_than_serving_takes_are_too_many(refusals):
 
 
 def test_a_damaged_file_is_told(model, folder):
-    (folder / warmup_records.FILE).write_bytes(b"\0" * 40)
+    (folder / warmup_file.FILE).write_bytes(b"\0" * 40)
     (problem,) = warmup_records.problems(model, folder)
     assert "tf_serving_warmup_requests cannot be read" in problem

@@ -5,6 +5,7 @@ They are written once and are the user's from then on.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from google.protobuf import text_format
 from tftrain.atomic import write_new_file
 from tftrain.errors import ExportError
 from tftrain.export import batching_file
+from tftrain.export.batching_file import Batching
 
-MODELS, BATCHING = "models.config", "batching.config"
-MONITORING, COMPOSE = "monitoring.config", "docker-compose.yml"
-_RUN_FOLDER = "saved_model"  # of versions, in the folder of a training run
+MODELS, MONITORING, COMPOSE = "models.config", "monitoring.config", "docker-compose.yml"
+RUN_FOLDER = "saved_model"  # of versions, in the folder of a training run
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")  # for a URL and for a Docker volume
 _FILES = {
     MODELS: """\
@@ -31,7 +32,7 @@ model_config_list {{
   }}
 }}
 """,
-    BATCHING: """\
+    batching_file.FILE: """\
 # Requests that arrive together are answered together.
 max_batch_size {{ value: 32 }}
 batch_timeout_micros {{ value: 1000 }}
@@ -91,57 +92,68 @@ def model_name(base: Path, given: str | None = None) -> str:
     Raises:
         ExportError: The name cannot be part of a URL, or models.config has another, or several.
     """
-    if given is not None and (_UNFIT.search(given) or not given):
+    if given is None:
+        config = of_folder(base)
+        return (config and config.name) or _folder_name(base)
+    if _UNFIT.search(given) or not given:
         raise ExportError(f"name is {given!r}; expected letters, digits, '.', '_' and '-'")
-    own = given or _of_folder(base)
-    configured = _configured(base / MODELS)
-    if not configured:
-        return own
-    if given is not None and given not in configured:
+    names = [config.name for config in _models(base)]
+    if names and given not in names:
         raise ExportError(
-            f"{base / MODELS} serves {', '.join(configured)}, not {given!r}: leave the name out, "
+            f"{base / MODELS} serves {', '.join(names)}, not {given!r}: leave the name out, "
             "or change that file"
         )
-    if own in configured or len(configured) == 1:
-        return own if own in configured else configured[0]
-    raise ExportError(f"{base / MODELS} serves {', '.join(configured)}: say which by the name")
+    return given
 
 
-def _of_folder(base: Path) -> str:
-    resolved = base.absolute()
-    folder = resolved.parent if resolved.name == _RUN_FOLDER else resolved
+def of_folder(base: Path) -> Any:
+    """The `ModelConfig` in models.config for the versions in a folder; None if there is none.
+
+    Of several it is the one whose name, or whose base_path's last part, is the folder's name.
+
+    Raises:
+        ExportError: The file cannot be understood, or none of several is this folder's.
+    """
+    configs, own = _models(base), _folder_name(base)
+    if len(configs) < 2:
+        return configs[0] if configs else None
+    for config in configs:
+        if own in (config.name, Path(config.base_path).name):
+            return config
+    raise ExportError(
+        f"{base / MODELS} serves {', '.join(config.name for config in configs)}: say which by the "
+        "name, or by a base_path that ends as this folder's"
+    )
+
+
+def _folder_name(base: Path) -> str:
+    whole = Path(os.path.abspath(base))
+    folder = whole.parent if whole.name == RUN_FOLDER else whole
     return _UNFIT.sub("_", folder.name) or "model"
 
 
-def _configured(path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    return [config.name for config in read_models(path).model_config_list.config]
-
-
-def read_models(path: Path) -> Any:
-    """A models.config, as `ModelServerConfig`.
-
-    Raises:
-        ExportError: It is none.
-    """
+def _models(base: Path) -> list[Any]:
     from tensorflow_serving.config import model_server_config_pb2
 
+    path = base / MODELS
     try:
         text = path.read_text(encoding="utf-8")
-        return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+        found = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    except FileNotFoundError:
+        return []
     except (text_format.ParseError, OSError, UnicodeDecodeError) as error:
         raise ExportError(f"{path} is no list of models: {error}; mend or remove it") from error
+    return list(found.model_config_list.config)
 
 
 def batch_sizes(base: Path) -> list[int]:
     """The sizes of batches that a server will make, in order."""
-    path = base / BATCHING
-    found = batching_file.read(path) if path.exists() else _default_batching()
-    largest = found.max_batch_size.value or 1
+    there = (base / batching_file.FILE).exists()
+    found = batching_file.read(base) if there else _default_batching()
+    largest = found.max_batch_size or 1
     powers = [2**exponent for exponent in range(largest.bit_length())]
-    return list(found.allowed_batch_sizes) or sorted({*powers, largest})
+    return list(found.allowed_batch_sizes or sorted({*powers, largest}))
 
 
-def _default_batching() -> Any:
-    return batching_file.parsed(_FILES[BATCHING].format())
+def _default_batching() -> Batching:
+    return batching_file.parsed(_FILES[batching_file.FILE].format())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tftrain import atomic
@@ -11,6 +12,7 @@ from tftrain.export.saved_model_files import is_saved_model
 
 _ATTEMPTS = 100
 _LARGEST = 2**63 - 1  # servers read the name as int64
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 def check(base: Path, version: int | None, keep: int | None) -> None:
@@ -66,13 +68,25 @@ def publish(staged: StagedFolder, base: Path, version: int | None) -> Path:
 
 
 def _next_version(base: Path) -> int:
-    return 1 + max(_numbers(base).values(), default=0)
+    return 1 + max((0, *_numbers(base).values()))
 
 
 def _numbers(base: Path) -> dict[Path, int]:
-    named = [path for path in base.iterdir() if path.name.isascii() and path.name.isdecimal()]
-    numbers = {path: int(path.name) for path in named}
-    return {path: number for path, number in numbers.items() if number < _LARGEST}
+    numbers = ((path, version_of(path.name)) for path in base.iterdir())
+    return {path: number for path, number in numbers if number is not None and number < _LARGEST}
+
+
+def version_of(name: str) -> int | None:
+    """The version that a folder's name stands for, or None.
+
+    Example:
+        >>> version_of("0012"), version_of(".tmp-1-3"), version_of("3.0")
+        (12, None, None)
+    """
+    if not _NUMBER.fullmatch(name):
+        return None
+    number = int(name)
+    return number if -_LARGEST - 1 <= number <= _LARGEST else None
 
 
 def prune(base: Path, keep: int, published: Path) -> list[Path]:

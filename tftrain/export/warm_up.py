@@ -6,7 +6,7 @@ The first call of a model is slow: memory is allocated, kernels are chosen. A se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from tftrain.export import example_records
 from tftrain.export.signature_choice import CLASSIFY, REGRESS
 from tftrain.export.verification_cases import sent
 from tftrain.keras_api import tf
+from tftrain.without_keras.warmup_file import FILE, MOST
 
-FILE = Path("assets.extra", "tf_serving_warmup_requests")
-_AT_MOST = 1000  # more are refused by the server
 _BYTES = 32 * 2**20  # of the inputs of one request
 
 
@@ -41,7 +40,7 @@ def write(
     """
     path = folder / FILE
     path.parent.mkdir(exist_ok=True)
-    sizes = _sizes(examples, batch_sizes)[: _AT_MOST // len(names)]
+    sizes = _sizes(examples, batch_sizes)[: MOST // len(names)]
     with tf.io.TFRecordWriter(str(path)) as writer:
         for size in sizes:
             rows = {name: _rows(array, size) for name, array in examples.items()}
@@ -71,11 +70,3 @@ def _log(model_name: str, name: str, raw: Mapping[str, np.ndarray]) -> Any:
         for key, array in sent(name, raw).items():
             request.inputs[key].CopyFrom(tf.make_tensor_proto(array))
     return log
-
-
-def read(folder: Path) -> Iterator[Any]:
-    """The requests of a SavedModel, as `PredictionLog`."""
-    from tensorflow_serving.apis import prediction_log_pb2  # loads TensorFlow
-
-    for record in tf.data.TFRecordDataset(str(folder / FILE)):
-        yield prediction_log_pb2.PredictionLog.FromString(record.numpy())

@@ -3,7 +3,7 @@
 Nothing here imports TensorFlow until a model is loaded.
 """
 
-from tftrain.serve.batching_config import Batching
+from tftrain.export.batching_file import Batching
 from tftrain.serve.core import Core
 from tftrain.serve.terms import Answer, Limits, Metrics, NoMetrics, Target, VersionStatus
 

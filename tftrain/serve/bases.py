@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tftrain.errors import BadInput
-from tftrain.serve import model_config
-
-_SAVED_MODEL = "saved_model"  # where a run keeps its exports
+from tftrain.export import serving_files
+from tftrain.export.saved_model_files import is_saved_model
+from tftrain.export.serving_files import RUN_FOLDER
 
 
 def by_name(given: Sequence[str], name: str | None = None) -> dict[str, Path]:
@@ -30,11 +30,11 @@ def by_name(given: Sequence[str], name: str | None = None) -> dict[str, Path]:
     bases: dict[str, Path] = {}
     for path in given:
         base = _base(Path(path).expanduser())
-        model = name or model_config.read(base).name or _folder_name(base)
+        model = name or serving_files.model_name(base)
         if model in bases:
             raise BadInput(
                 f"{bases[model]} and {base} are both named {model!r}: give one another name in "
-                f"its {model_config.FILE}, or serve it from another port with --name"
+                f"its {serving_files.MODELS}, or serve it from another port with --name"
             )
         bases[model] = base
     return bases
@@ -43,23 +43,12 @@ def by_name(given: Sequence[str], name: str | None = None) -> dict[str, Path]:
 def _base(path: Path) -> Path:
     if not path.is_dir():
         raise BadInput(f"{path} is not a folder: expected a base folder of versions, or a run")
-    if (path / "saved_model.pb").exists():
+    if is_saved_model(path):
         raise BadInput(f"{path} is one version: serve the folder of versions, {path.parent}")
-    if _is_run(path):
-        if not (path / _SAVED_MODEL).is_dir():
+    if (path / "config.json").is_file():  # a run
+        if not (path / RUN_FOLDER).is_dir():
             raise BadInput(
-                f"run {path} has no export: tftrain export {path} --to={path / _SAVED_MODEL}"
+                f"run {path} has no export: tftrain export {path} --to={path / RUN_FOLDER}"
             )
-        return path / _SAVED_MODEL
+        return path / RUN_FOLDER
     return path
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "config.json").is_file()
-
-
-def _folder_name(base: Path) -> str:
-    whole = base.resolve()
-    if whole.name == _SAVED_MODEL and _is_run(whole.parent):
-        return whole.parent.name
-    return whole.name or "model"

@@ -22,8 +22,8 @@ from concurrent.futures import Executor
 import numpy as np
 
 from tftrain.errors import ServingError
+from tftrain.export.batching_file import Batching
 from tftrain.serve import checks
-from tftrain.serve.batching_config import Batching
 from tftrain.serve.runs import Call, SingleRuns
 from tftrain.serve.terms import Metrics
 

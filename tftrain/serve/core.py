@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from tftrain.export.batching_file import Batching
 from tftrain.notices import notice
 from tftrain.serve import checks, example_signatures, reloading
 from tftrain.serve.admission import Admission
-from tftrain.serve.batching_config import Batching
 from tftrain.serve.example_signatures import CLASSIFICATION, REGRESSION, Task
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.models import Models, ServedModel

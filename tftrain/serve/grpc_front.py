@@ -16,7 +16,7 @@ import grpc
 from tftrain.errors import BadInput, ServingError
 from tftrain.serve import grpc_models, grpc_predictions
 from tftrain.serve.core import Core
-from tftrain.serve.server import bracketed
+from tftrain.serve.server import Front, bracketed
 from tftrain.serve.stubs import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 _MESSAGE = 1024  # characters of an error: it travels in a header
@@ -25,29 +25,16 @@ _LAST_WORDS = 1.0  # seconds in which answers that are made are sent
 Handler = Callable[[Core, Any], Awaitable[Any]]
 
 
-class GrpcFront:
-    """Listens for gRPC and asks a core.
-
-    Args:
-        core: What answers.
-        host: The address to listen at.
-        port: 0 for a free one.
-
-    Attributes:
-        port: The one that is listened at, once started.
-    """
+class GrpcFront(Front):
+    """Listens for gRPC."""
 
     def __init__(self, core: Core, host: str, port: int) -> None:
-        self._core, self._host, self.port = core, host, port
+        super().__init__(core, host, port)
         self._server: grpc.aio.Server | None = None
         self._calls = Calls(core)
 
     async def start(self) -> None:
-        """Begins to listen.
-
-        Raises:
-            BadInput: The port is in use, or the host is none of this machine's.
-        """
+        """Begins to listen."""
         most = self._core.limits.body_bytes
         options = [
             ("grpc.max_receive_message_length", most),

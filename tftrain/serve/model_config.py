@@ -8,9 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tftrain.errors import BadInput
-
-FILE = "models.config"
+from tftrain.export import serving_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,33 +72,7 @@ def read(base: Path) -> ModelConfig:
     """What `base/models.config` says of the model in `base`; nothing if there is no such file.
 
     Raises:
-        BadInput: It is no text of a ModelServerConfig, or holds several models of which none has
-            this folder's name.
+        BadInput: The file cannot be understood, or none of several models is this folder's.
     """
-    from google.protobuf import text_format
-    from tensorflow_serving.config import model_server_config_pb2
-
-    path = base / FILE
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return ModelConfig()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}") from error
-    try:
-        parsed = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    except text_format.ParseError as error:
-        raise BadInput(f"{path} is not a configuration of TF Serving: {error}") from error
-    return _of_folder(list(parsed.model_config_list.config), path)
-
-
-def _of_folder(configs: list[Any], path: Path) -> ModelConfig:
-    if not configs:
-        return ModelConfig()
-    if len(configs) == 1:
-        return ModelConfig.of(configs[0])
-    for config in configs:
-        if Path(config.base_path).name == path.parent.name:
-            return ModelConfig.of(config)
-    names = ", ".join(config.name for config in configs)
-    raise BadInput(f"{path} holds {names}; expected one whose base_path ends as this folder's")
+    config = serving_files.of_folder(base)
+    return ModelConfig.of(config) if config else ModelConfig()

@@ -10,15 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tftrain.errors import ServingError
-from tftrain.serve import batching_config, model_config, warm_up
+from tftrain.export import batching_file
+from tftrain.export.batching_file import Batching
+from tftrain.serve import model_config, warm_up
 from tftrain.serve.batching import BatchedRuns
-from tftrain.serve.batching_config import DEFAULTS, Batching
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.model_versions import ModelVersions, not_found
 from tftrain.serve.runs import Runner, SingleRuns
 from tftrain.serve.terms import Metrics, Target, VersionStatus
 
+DEFAULTS = Batching(max_batch_size=32, allowed_batch_sizes=(), max_enqueued_batches=100)
 _LOADS = 2  # versions that are loaded at a time
 
 
@@ -146,7 +148,7 @@ class Models:
     def _runner(self, name: str, base: Path) -> Runner:
         if self._batching is None:
             return SingleRuns(self._runs, self._metrics)
-        batching = self._batching.or_else(batching_config.read(base).or_else(DEFAULTS))
+        batching = self._batching.or_else(batching_file.read(base).or_else(DEFAULTS))
         return BatchedRuns(name, batching, self._runs, self._slots, self._metrics)
 
 

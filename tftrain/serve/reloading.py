@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tftrain.errors import BadInput, ServingError
-from tftrain.serve import batching_config
+from tftrain.export import batching_file
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.models import Models
 
@@ -92,7 +92,7 @@ async def _replace(models: Models, wanted: dict[str, Any]) -> None:
     new = {name: config for name, config in wanted.items() if not _keeps(models, config)}
     try:
         for config in new.values():
-            batching_config.read(Path(config.base_path))
+            batching_file.read(Path(config.base_path))
     except BadInput as error:
         raise ServingError(INVALID, str(error)) from error
     ending = [models.remove(name) for name in models.names if name in new or name not in wanted]

@@ -6,31 +6,18 @@ from typing import Any
 
 from tftrain.errors import BadInput
 from tftrain.serve.core import Core
-from tftrain.serve.server import bracketed
+from tftrain.serve.server import Front, bracketed
 
 
-class RestFront:
-    """Listens for HTTP and asks a core.
-
-    Args:
-        core: What answers.
-        host: The address to listen at.
-        port: 0 for a free one.
-
-    Attributes:
-        port: The one that is listened at, once started.
-    """
+class RestFront(Front):
+    """Listens for HTTP."""
 
     def __init__(self, core: Core, host: str, port: int) -> None:
-        self._core, self._host, self.port = core, host, port
+        super().__init__(core, host, port)
         self._server: Any = None
 
     async def start(self) -> None:
-        """Begins to listen.
-
-        Raises:
-            BadInput: The port is in use, or the host is none of this machine's.
-        """
+        """Begins to listen."""
         from tftrain.serve import rest
 
         try:

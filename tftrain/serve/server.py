@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 from tftrain.errors import BadInput
 from tftrain.serve.core import Core
 
 
-class Front(Protocol):
-    """What listens at a port for one protocol and asks a core."""
+class Front(ABC):
+    """What listens at a port for one protocol and asks a core.
 
-    port: int
+    Args:
+        core: What answers.
+        host: The address to listen at.
+        port: 0 for a free one.
 
+    Attributes:
+        port: The one that is listened at, once started.
+    """
+
+    def __init__(self, core: Core, host: str, port: int) -> None:
+        self._core, self._host, self.port = core, host, port
+
+    @abstractmethod
     async def start(self) -> None:
         """Begins to listen; `port` is now the real one.
 
         Raises:
-            BadInput: It cannot listen there.
+            BadInput: The port is in use, or the host is none of this machine's.
         """
 
+    @abstractmethod
     async def close(self, grace_seconds: float) -> None:
         """Takes nothing new, and returns when what is in flight is done, or after so long."""
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")
-_LARGEST = 2**63 - 1
+from tftrain.export.versions import version_of
 
 
 def versions_in(base: Path) -> dict[int, Path]:
@@ -22,19 +20,6 @@ def versions_in(base: Path) -> dict[int, Path]:
         if version is not None:
             found[version] = base / name
     return found
-
-
-def version_of(name: str) -> int | None:
-    """The version that a folder's name stands for, or None.
-
-    Example:
-        >>> version_of("0012"), version_of(".tmp-1-3"), version_of("3.0")
-        (12, None, None)
-    """
-    if not _NUMBER.fullmatch(name):
-        return None
-    number = int(name)
-    return number if -_LARGEST - 1 <= number <= _LARGEST else None
 
 
 def contents(folder: Path) -> tuple[tuple[str, int, int], ...]:

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tftrain.errors import ServingError
-from tftrain.keras_api import tf
 from tftrain.serve import checks, example_signatures, tensors
 from tftrain.serve.example_signatures import CLASSIFICATION, REGRESSION, Task
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.stubs import prediction_log_pb2
 from tftrain.serve.terms import DEFAULT_SIGNATURE
-
-FILE = "assets.extra/tf_serving_warmup_requests"
-MOST = 1000  # records that TF Serving takes
+from tftrain.without_keras import warmup_file
+from tftrain.without_keras.warmup_file import MOST
 
 
 def replay(version: LoadedVersion, folder: Path) -> int:
@@ -28,14 +26,12 @@ def replay(version: LoadedVersion, folder: Path) -> int:
         ServingError: One fails, or there are too many: TF Serving would not serve the version.
         tf.errors.OpError: The file is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return 0
     number = 0
-    for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
+    for number, record in enumerate(warmup_file.records(folder), 1):
         if number > MOST:
+            where = folder / warmup_file.FILE
             raise ServingError(
-                checks.INVALID, f"Number of warmup records exceeds the maximum ({MOST}) at {path}"
+                checks.INVALID, f"Number of warmup records exceeds the maximum ({MOST}) at {where}"
             )
         _run(version, prediction_log_pb2.PredictionLog.FromString(record))
     return number

@@ -1,8 +1,4 @@
-"""The requests that TF Serving sends itself before it lets a model answer others.
-
-They lie in `assets.extra/tf_serving_warmup_requests` as PredictionLog, one a TFRecord:
-https://www.tensorflow.org/tfx/serving/saved_model_warmup.
-"""
+"""The requests that TF Serving sends itself before it lets a model answer others."""
 
 from __future__ import annotations
 
@@ -14,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tftrain.without_keras import warmup_file
 from tftrain.without_keras.loaded_model import LoadedModel, Refused
-
-FILE = Path("assets.extra", "tf_serving_warmup_requests")
-_LIMIT = 1000  # TF Serving does not load a model with more
+from tftrain.without_keras.warmup_file import FILE, MOST
 
 
 def problems(model: LoadedModel, folder: Path) -> Iterator[str]:
@@ -27,15 +22,13 @@ def problems(model: LoadedModel, folder: Path) -> Iterator[str]:
         model: As loaded from `folder`.
         folder: A version's, with or without such a file.
     """
-    if not (folder / FILE).exists():
-        return
     try:
-        records = list(tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator())
+        records = list(warmup_file.records(folder))
     except tf.errors.OpError as error:
         yield f"{FILE} cannot be read: {error.message}"
         return
-    if len(records) > _LIMIT:
-        yield f"{FILE} holds {len(records)} requests; TF Serving takes at most {_LIMIT}"
+    if len(records) > MOST:
+        yield f"{FILE} holds {len(records)} requests; TF Serving takes at most {MOST}"
     for number, record in enumerate(records, 1):
         try:
             _replay(model, prediction_log_pb2.PredictionLog.FromString(record))

@@ -1,7 +1,7 @@
 import pytest
 
 from tftrain.errors import BadInput
-from tftrain.serve.batching_config import DEFAULTS, Batching, read
+from tftrain.export.batching_file import Batching, read
 
 OFFICIAL = """
 max_batch_size { value: 64 }
@@ -20,8 +20,8 @@ def test_the_official_file_is_understood(tmp_path):
     assert read(tmp_path) == Batching(64, 1000, (8, 64), 7, 3)
 
 
-def test_without_a_file_the_defaults_hold(tmp_path):
-    assert read(tmp_path).or_else(DEFAULTS) == DEFAULTS
+def test_without_a_file_nothing_is_said(tmp_path):
+    assert read(tmp_path) == Batching()
 
 
 def test_what_is_said_on_the_command_line_goes_before_the_file():
@@ -33,12 +33,13 @@ def test_what_is_said_on_the_command_line_goes_before_the_file():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_batch { value: 3 }", "is not a batching configuration of TF Serving"),
-        ("max_batch_size: 3", "is not a batching configuration of TF Serving"),
+        ("max_batch { value: 3 }", "is no batching file"),
+        ("max_batch_size: 3", "is no batching file"),
         ("max_batch_size { value: 0 }", "max_batch_size is 0; expected 1 or more"),
         ("batch_timeout_micros { value: -1 }", "timeout_micros is -1; expected 0 or more"),
         ("allowed_batch_sizes: 8 allowed_batch_sizes: 4", "expected growing sizes"),
         ("max_batch_size { value: 16 } allowed_batch_sizes: 8", "expected max_batch_size, 16"),
+        ("allowed_batch_sizes: 8", "expected max_batch_size, None"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path, text, message):
