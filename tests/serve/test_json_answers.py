@@ -26,6 +26,13 @@ def test_arrays_go_out_and_come_back(dtype, data, rows):
     np.testing.assert_array_equal(read, array.reshape(read.shape))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_largest_number_comes_back(dtype):
+    largest = np.array([np.finfo(FLOATS[dtype]).max])
+    (written,) = json.loads(predictions({"y": largest}, rows=True)).values()
+    np.testing.assert_array_equal(tensor(written, dtype), largest)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text() | st.binary(), min_size=1))
 def test_strings_are_text_and_bytes_are_base64(values):

@@ -24,6 +24,8 @@ INTEGERS = {
     for name in ("int8", "uint8", "int16", "int32", "uint32", "int64", "uint64")
 }
 _LARGEST_INTEGER = {"float": 2**24 - 1, "double": 2**53 - 1}  # that floats hold, like all below
+# As JSON has them: the shortest text of the largest float32 is a little more than it, as float64.
+_LARGEST_FLOAT = {name: float(str(np.finfo(kind).max)) for name, kind in FLOATS.items()}
 _RANKS = 32  # dimensions of an array, at most
 _BLANKS = dict.fromkeys(map(ord, " \t\n\r\v\f"))
 
@@ -130,7 +132,7 @@ def is_lossless(value: int | float, dtype: str) -> bool:
     """Whether TensorFlow Serving takes the number for a "float" or "double"."""
     if isinstance(value, int):
         return abs(value) <= _LARGEST_INTEGER[dtype]
-    return not math.isfinite(value) or abs(value) <= float(np.finfo(FLOATS[dtype]).max)
+    return not math.isfinite(value) or abs(value) <= _LARGEST_FLOAT[dtype]
 
 
 def lossy(value: int | float, dtype: str) -> ServingError:
@@ -167,7 +169,7 @@ def _floats(values: list[Any], dtype: str, checked: bool) -> np.ndarray | None:
     size = np.abs(array)
     if not checked and (size > _LARGEST_INTEGER[dtype]).any():
         return None
-    if (np.isfinite(size) & (size > np.finfo(FLOATS[dtype]).max)).any():
+    if (np.isfinite(size) & (size > _LARGEST_FLOAT[dtype])).any():
         return None
     return array.astype(FLOATS[dtype])
 
