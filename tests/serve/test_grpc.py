@@ -267,10 +267,10 @@ def test_a_deadline_that_has_passed_ends_the_request(base):
     async def work():
         async with listening(base, batching=Batching(), threads=1) as (core, _, client):
             busy = asyncio.ensure_future(
-                client.predictions.Predict(predict_request("slow", inputs=np.int32([300])))
+                client.predictions.Predict(predict_request("slow", inputs=np.int32([2000])))
             )
             await until(lambda: core.metrics.batches)
-            asked = client.predictions.Predict(predict_request(inputs=X), timeout=0.05)
+            asked = client.predictions.Predict(predict_request(inputs=X), timeout=0.5)
             assert (await refusal(asked))[0] == "DEADLINE_EXCEEDED"
             await busy
             await until(lambda: len(core.metrics.requests) == 2)

@@ -60,8 +60,20 @@ def _array(proto: Any) -> np.ndarray:
             return np.frombuffer(proto.tensor_content, dtype.as_numpy_dtype).reshape(shape)
         if number > _ELEMENTS:
             raise ValueError("too many elements")
+        if dtype in (tf.float16, tf.bfloat16):
+            return _halves(proto, number, dtype).reshape(shape)
         return tf.make_ndarray(proto)
     raise TypeError(dtype)
+
+
+def _halves(proto: Any, number: int, dtype: tf.DType) -> np.ndarray:
+    """Their bits, each in an integer."""
+    bits = np.array(proto.half_val, np.int64).astype(np.uint16)
+    if len(bits) > number:
+        raise ValueError("too many elements")
+    missing = number - len(bits)
+    filled = np.pad(bits, (0, missing), mode="edge") if len(bits) else np.zeros(number, np.uint16)
+    return filled.view(dtype.as_numpy_dtype)
 
 
 def _strings(proto: Any, number: int) -> np.ndarray:
