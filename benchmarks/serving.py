@@ -88,7 +88,8 @@ def measure(
         body = bodies[network, rows][protocol]
         return ask(running[server], protocol, network, body, clients, seconds)
 
-    cases = [f"{name}: {load}" for name in chosen for load in LOADS]
+    loads = list(LOADS)[:2] if QUICK.value else LOADS
+    cases = [f"{name}: {load}" for name in chosen for load in loads]
     reports = comparison.measure(run, cases, PROGRAMS, rounds=rounds, unit=UNIT)
     return {
         case: {
@@ -182,7 +183,8 @@ def main(_: list[str]) -> None:
         folder = Path(made)
         written = [networks.write(name, folder) for name in chosen]
         bases, files = zip(*written, strict=True)
-        with servers.running(bases, files) as running:
+        names = ["batched"] if MINUTES.value else ["single", "batched", "keras"]
+        with servers.running(names, bases, files) as running:
             if MINUTES.value:
                 document["memory"] = memory(running["batched"], chosen, folder)
                 print(

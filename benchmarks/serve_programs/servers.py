@@ -46,13 +46,16 @@ def _read_keras(server: Server) -> None:
 
 
 @contextlib.contextmanager
-def running(bases: Sequence[Path], models: Sequence[Path]) -> Iterator[dict[str, Server]]:
-    """Three servers of the same models: tftrain's without and with batching, and Keras's."""
-    servers = {
-        "single": _tftrain(bases, "--nobatching"),
-        "batched": _tftrain(bases),
-        "keras": Server([str(FOLDER / "keras_server.py"), *map(str, models)]),
+def running(
+    names: Sequence[str], bases: Sequence[Path], models: Sequence[Path]
+) -> Iterator[dict[str, Server]]:
+    """Servers of the same models: tftrain's without and with batching, and Keras's."""
+    starts = {
+        "single": lambda: _tftrain(bases, "--nobatching"),
+        "batched": lambda: _tftrain(bases),
+        "keras": lambda: Server([str(FOLDER / "keras_server.py"), *map(str, models)]),
     }
+    servers = {name: starts[name]() for name in names}
     try:
         for name, server in servers.items():
             (_read_keras if name == "keras" else _read_tftrain)(server)
