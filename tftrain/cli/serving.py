@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import signal
 import sys
@@ -16,7 +15,7 @@ from absl import flags
 
 from tftrain.errors import ServingError
 from tftrain.notices import notice
-from tftrain.serve import Batching, Core, Limits, NoMetrics, Target, example_request
+from tftrain.serve import Batching, Core, Limits, Target, example_request
 from tftrain.serve.rest_front import RestFront
 from tftrain.serve.server import Front, Server, bracketed, check_free
 
@@ -101,8 +100,6 @@ def _core(values: flags.FlagValues, bases: Mapping[str, Path]) -> Core:
 
 
 def _metrics(bases: Mapping[str, Path]) -> Any:
-    if not _has_rest():
-        return NoMetrics()
     from tftrain.serve.metrics import PrometheusMetrics
 
     return PrometheusMetrics(list(bases))
@@ -112,14 +109,10 @@ def _fronts(core: Core, values: flags.FlagValues) -> list[Front]:
     from tftrain.serve.grpc_front import GrpcFront  # loads TensorFlow
 
     host = values["host"].value
-    fronts: list[Front] = [GrpcFront(core, host, values["grpc_port"].value)]
-    if _has_rest():
-        fronts.append(RestFront(core, host, values["port"].value))
-    return fronts
-
-
-def _has_rest() -> bool:
-    return importlib.util.find_spec("tftrain.serve.rest") is not None
+    return [
+        GrpcFront(core, host, values["grpc_port"].value),
+        RestFront(core, host, values["port"].value),
+    ]
 
 
 def _show(core: Core, fronts: list[Front], host: str) -> None:
