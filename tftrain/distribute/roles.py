@@ -1,10 +1,13 @@
-"""What this process is under a strategy: one of several workers, and whether it is the chief."""
+"""What this process is in its cluster and under a strategy: one of several, or the chief."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from tftrain.distribute.clusters import Cluster
+from tftrain.roles import between_workers, is_multi_worker, is_writer
+
+__all__ = [
+    "between_workers", "is_multi_worker", "is_writer", "process_is_writer", "take_part_in",
+]  # fmt: skip
 
 _cluster: Cluster | None = None
 
@@ -18,23 +21,3 @@ def take_part_in(cluster: Cluster) -> None:
 def process_is_writer() -> bool:
     """Whether this process is the one whose files are kept, whatever it is about to write."""
     return _cluster is None or _cluster.is_chief
-
-
-def between_workers(strategy: Any) -> Any:
-    """The strategy that reaches the other workers.
-
-    Local SGD trains under a strategy of one device and exchanges through another, which it
-    holds as `communicator`; any other strategy is its own.
-    """
-    return getattr(strategy, "communicator", strategy)
-
-
-def is_multi_worker(strategy: Any) -> bool:
-    """Whether other processes train the same model with this one."""
-    several = getattr(between_workers(strategy).extended, "_in_multi_worker_mode", None)
-    return several is not None and several()
-
-
-def is_writer(strategy: Any) -> bool:
-    """Whether this process is the one whose files are kept."""
-    return not is_multi_worker(strategy) or between_workers(strategy).extended.should_checkpoint

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tftrain import roles
 from tftrain.export import (
     preprocessing_checks,
     saved_model_files,
@@ -72,7 +74,7 @@ def saved_model(
             and 0, and compared with the model, before the version is published.
 
     Returns:
-        The path of the new version.
+        The path of the new version. Of several workers all must call; only the chief publishes.
 
     Raises:
         ExportError: It cannot be exported as asked; said before anything is written.
@@ -92,6 +94,8 @@ def saved_model(
     served_as = serving_files.model_name(base, name)
     batch_sizes = serving_files.batch_sizes(base)
     export = _prepared(model, preprocessing, raw, labels, signatures, warmup)
+    if not roles.keeps_files_of(model):
+        return _written_by_another(export, base, version)
     if verify:
         verification.warm_up()
     with staging.staged(base, export.bytes) as staged:
@@ -104,6 +108,14 @@ def saved_model(
     if keep is not None:
         versions.prune(base, keep, published)
     return published
+
+
+def _written_by_another(export: _Export, base: Path, version: int | None) -> Path:
+    """Saving reads variables, which may need all workers; what this one writes is not kept."""
+    target = base / str(version or versions.following(base))
+    with tempfile.TemporaryDirectory(prefix="tftrain-export-") as folder:
+        saved_model_files.write(Path(folder), export.traced, export.names)
+    return target
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,7 +54,7 @@ def publish(staged: StagedFolder, base: Path, version: int | None) -> Path:
         ExportError: The version has appeared meanwhile.
     """
     for _ in range(_ATTEMPTS):
-        target = base / str(version or _next_version(base))
+        target = base / str(version or following(base))
         if version is not None:
             _require_free(target)
         try:
@@ -67,7 +67,8 @@ def publish(staged: StagedFolder, base: Path, version: int | None) -> Path:
     raise ExportError(f"{base}: other exports took {_ATTEMPTS} version numbers meanwhile")
 
 
-def _next_version(base: Path) -> int:
+def following(base: Path) -> int:
+    """One more than the largest version there."""
     return 1 + max((0, *_numbers(base).values()))
 
 

@@ -24,7 +24,8 @@ from typing import Any
 
 from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge.wrapping import wrap
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import keras
+from tftrain.roles import keeps_files_of
 
 # What each callback writes to, and whether that must keep its name (Keras goes by suffixes).
 _DESTINATIONS = {"ModelCheckpoint": "filepath", "CSVLogger": "filename", "TensorBoard": "log_dir"}
@@ -47,10 +48,7 @@ def install() -> None:
         wrap(getattr(keras.callbacks, name), "set_model", _redirecting(attribute))
 
 
-def is_writer(model: Any) -> bool:
-    """Whether this process is the one whose files of this model are kept."""
-    strategy = getattr(model, "_distribute_strategy", None) or tf.distribute.get_strategy()
-    return roles.is_writer(strategy)
+is_writer = keeps_files_of
 
 
 @contextlib.contextmanager
