@@ -121,3 +121,7 @@ def test_an_export_clears_what_a_killed_one_has_left(tmp_path, small_model):
     with atomic.staged_folder(tmp_path, "export") as alive:
         export.saved_model(small_model, tmp_path, verify=False)
         assert names(tmp_path) == [alive.path.name, "1"], "what is being written stays"
+
+
+def test_the_first_version_follows_where_there_is_no_folder(tmp_path):
+    assert versions.following(tmp_path / "base") == 1

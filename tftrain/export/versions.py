@@ -68,12 +68,12 @@ def publish(staged: StagedFolder, base: Path, version: int | None) -> Path:
 
 
 def following(base: Path) -> int:
-    """One more than the largest version there."""
+    """One more than the largest version there; 1 where there is no folder."""
     return 1 + max((0, *_numbers(base).values()))
 
 
 def _numbers(base: Path) -> dict[Path, int]:
-    numbers = ((path, version_of(path.name)) for path in base.iterdir())
+    numbers = ((path, version_of(path.name)) for path in base.glob("*"))
     return {path: number for path, number in numbers if number is not None and number < _LARGEST}
 
 
