@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,20 @@ def _inputs_of(given: Any) -> Any:
 def _arrays(structure: Structure, inputs: Any) -> dict[str, np.ndarray]:
     values = structures.by_name(structure, inputs)
     return {name: np.asarray(value) for name, value in values.items()}
+
+
+def gathered(batches: Iterable[dict[str, np.ndarray]], enough: int) -> dict[str, np.ndarray] | None:
+    """The first batches as one, as many as give enough rows; None if there are none."""
+    taken: list[dict[str, np.ndarray]] = []
+    rows = 0
+    for batch in batches:
+        taken.append(batch)
+        rows += len(next(iter(batch.values())))
+        if rows >= enough:
+            break
+    if not taken:
+        return None
+    return {name: np.concatenate([batch[name] for batch in taken]) for name in taken[0]}
 
 
 def misfit(array: np.ndarray, shape: tuple[int | None, ...], kinds: str, dtype: str) -> str | None:

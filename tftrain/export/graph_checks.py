@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from tftrain import graph_nodes
 from tftrain.errors import ExportError
 
-_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _PASSING_ON = frozenset({"Identity", "Cast", "StopGradient", "Reshape", "StridedSlice"})
 
 
@@ -17,18 +16,13 @@ def require_no_python(graph: Any, what: str) -> None:
     Raises:
         ExportError: Some do; they are named.
     """
-    names = sorted({node.name for node in _nodes(graph.as_graph_def()) if node.op in _PYTHON})
+    nodes = graph_nodes.all_nodes(graph.as_graph_def())
+    names = sorted({node.name for node in nodes if node.op in graph_nodes.PYTHON})
     if names:
         raise ExportError(
             f"{what} needs Python where it is served, by tf.py_function or tf.numpy_function "
             f"({', '.join(names)}): write it with functions of TensorFlow or keras.ops"
         )
-
-
-def _nodes(definition: Any) -> Iterator[Any]:
-    yield from definition.node
-    for function in definition.library.function:
-        yield from function.node_def
 
 
 def last_operation(tensor: Any) -> str:

@@ -36,16 +36,11 @@ def raw_examples(served: ServedModel, given: Any = None) -> dict[str, np.ndarray
 
 
 def _taken(served: ServedModel, given: Any) -> dict[str, np.ndarray]:
-    batches: list[dict[str, np.ndarray]] = []
-    rows = 0
-    for batch in _parts(served, given):
-        batches.append(_checked(served, batch))
-        rows += len(next(iter(batches[-1].values())))
-        if rows >= _ENOUGH:
-            break
-    if not batches:
+    batches = (_checked(served, batch) for batch in _parts(served, given))
+    found = given_examples.gathered(batches, _ENOUGH)
+    if found is None:
         raise ExportError("the warmup dataset is empty; expected some examples")
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    return found
 
 
 def _parts(served: ServedModel, given: Any) -> Iterator[dict[str, np.ndarray]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,22 +27,32 @@ def cases(
         traced: The model.
         examples: Raw inputs, three rows at least.
     """
-    return [case for name in names for case in _of(name, traced, examples)]
-
-
-def _of(name: str, traced: TracedModel, examples: Mapping[str, np.ndarray]) -> Iterator[Case]:
     raw = dict(examples)
-    if name == BYTES:
-        ((only, array),) = raw.items()
-        images = image_bytes.pixels(array)
-        raw = {only: image_bytes.from_pixels(images, array.dtype)}
-    chosen = _clearest(traced, raw)
+    answered = _answered(traced, raw)
+    of_pictures = _answered(traced, _as_pictures(raw)) if BYTES in names else []
+    return [
+        Case(name, sent(name, inputs), _expected(name, traced, outputs))
+        for name in names
+        for inputs, outputs in (of_pictures if name == BYTES else answered)
+    ]
+
+
+def _as_pictures(raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the model gets where the only input comes as files of 8 bits."""
+    ((name, array),) = raw.items()
+    return {name: image_bytes.from_pixels(image_bytes.pixels(array), array.dtype)}
+
+
+def _answered(
+    traced: TracedModel, raw: Mapping[str, np.ndarray]
+) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    """Inputs and outputs of each batch."""
+    chosen, pairs = _clearest(traced, raw), []
     for rows in _BATCHES:
-        taken = {key: array[chosen[: rows or 1]] for key, array in raw.items()}
-        answered = _answers(traced, taken)  # as Keras may not answer an empty batch, cut to it
-        outputs = {key: array[:rows] for key, array in answered.items()}
-        inputs = {key: array[:rows] for key, array in taken.items()}
-        yield Case(name, sent(name, inputs), _expected(name, traced, outputs))
+        taken = {name: array[chosen[: rows or 1]] for name, array in raw.items()}
+        outputs = _answers(traced, taken)  # as Keras may not answer an empty batch, cut to it
+        pairs.append(tuple({name: a[:rows] for name, a in one.items()} for one in (taken, outputs)))
+    return pairs
 
 
 def sent(name: str, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

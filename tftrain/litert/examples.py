@@ -45,17 +45,13 @@ def taken_inputs(
     signature: Signature, given: Any, count: int = COUNT, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """The same, for a signature."""
-    batches: list[dict[str, np.ndarray]] = []
-    rows = 0
-    for batch in _parts(signature, given):
-        batches.append(_checked(signature, batch))
-        rows += len(next(iter(batches[-1].values())))
-        if rows >= _LOOKED_AT:
-            break
-    if not batches:
+    batches = (_checked(signature, batch) for batch in _parts(signature, given))
+    found = given_examples.gathered(batches, _LOOKED_AT)
+    if found is None:
         raise CompressionError(["the representative dataset is empty; expected some examples"])
+    rows = len(next(iter(found.values())))
     chosen = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
-    return {name: np.concatenate([batch[name] for batch in batches])[chosen] for name in batches[0]}
+    return {name: array[chosen] for name, array in found.items()}
 
 
 def _parts(signature: Signature, given: Any) -> Iterator[dict[str, np.ndarray]]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tftrain.graph_nodes import all_nodes
 from tftrain.keras_api import keras, tf
 from tftrain.model_signature import Signature, Tensor, is_tf_keras
 from tftrain.portable_layers import all_layers, without_fused_loops
@@ -57,9 +58,7 @@ def _batch_of_one(tensor: Tensor) -> Tensor:
 
 
 def _has_loops(graph: Any) -> bool:
-    definition = graph.as_graph_def()
-    functions = (function.node_def for function in definition.library.function)
-    return any(node.op in _LOOPS for nodes in (definition.node, *functions) for node in nodes)
+    return any(node.op in _LOOPS for node in all_nodes(graph.as_graph_def()))
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-_NEEDS_PYTHON = frozenset({"EagerPyFunc", "PyFunc", "PyFuncStateless"})
+from tftrain import graph_nodes
+
 _INTRODUCTIONS = ("Graph execution error:", "root error(s) found.")
 
 
@@ -58,10 +59,8 @@ class LoadedModel:
 
     def operations_of_python(self) -> list[str]:
         """Operations that call back into the process that made the graph."""
-        graph = self._definition.graph_def
-        functions = (function.node_def for function in graph.library.function)
-        found = {node.op for nodes in (graph.node, *functions) for node in nodes}
-        return sorted(found & _NEEDS_PYTHON)
+        found = {node.op for node in graph_nodes.all_nodes(self._definition.graph_def)}
+        return sorted(found & graph_nodes.PYTHON)
 
     def call(
         self, signature: str, inputs: Mapping[str, np.ndarray], outputs: Collection[str] = ()
