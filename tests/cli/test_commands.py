@@ -22,7 +22,7 @@ def test_evaluate_prints_and_keeps_the_quality(finished_run, capsys):
     assert f"accuracy  {result['test_accuracy']:.4f}" in shown
     assert f"loss      {result['test_loss']:.4f}" in shown
     assert "precision  recall     F1  examples" in shown
-    kept = json.loads((finished_run / "evaluation.json").read_text())
+    kept = json.loads((finished_run / "evaluation.json").read_text())["quality"]
     assert np.array(kept["confusion"]).sum() == 360
 
 

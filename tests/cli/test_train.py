@@ -155,6 +155,14 @@ def contents(folder):
     return {path: path.read_bytes() for path in files}
 
 
+def test_a_longer_run_drops_what_was_said_of_the_shorter(finished_run, tmp_path):
+    longer = tmp_path / "longer"
+    shutil.copytree(finished_run, longer)
+    RunFolder(longer).add_evaluation(quality={"accuracy": 1.0})
+    assert train("--resume", "--epochs=3", f"--out={longer}") == 0
+    assert RunFolder(longer).read_evaluation() == {}
+
+
 @pytest.mark.parametrize("gone", ["checkpoints", "metrics.jsonl"])
 def test_resume_of_a_damaged_run_changes_nothing(gone, finished_run, tmp_path, capsys):
     out = tmp_path / "run"

@@ -139,3 +139,12 @@ def test_unfinished_runs_say_how_to_finish(tmp_path):
 
 def test_an_empty_folder_is_taken(tmp_path):
     assert RunFolder.create(tmp_path).path == tmp_path
+
+
+def test_sections_of_an_evaluation_join_those_of_before(tmp_path):
+    run = make(tmp_path / "run")
+    assert run.read_evaluation() == {}
+    run.add_evaluation(quality={"accuracy": 0.5})
+    run.add_evaluation(speed={"startup": 1.0})
+    run.add_evaluation(quality={"accuracy": 0.75})
+    assert run.read_evaluation() == {"quality": {"accuracy": 0.75}, "speed": {"startup": 1.0}}

@@ -1,7 +1,7 @@
 """tftrain evaluate RUN: judge a run's model on its test set.
 
 Prints accuracy, loss, precision, recall and F1 of every class and the confusion matrix, and
-writes them to RUN/evaluation.json.
+writes them to RUN/evaluation.json, as `quality`.
 
 Example:
   tftrain evaluate runs/digits-mlp-1
@@ -31,7 +31,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     folder = training.RunFolder.open(positional[0])
     model = trained.load_model(folder)
     quality = trained.judge(model, trained.load_splits(folder)).quality
-    folder.write_json(folder.path / "evaluation.json", quality.as_dict())
+    folder.add_evaluation(quality=quality.as_dict())
     print(f"accuracy  {quality.accuracy:.4f}\nloss      {quality.loss:.4f}\n")
     print(f"{_class_table(quality)}\n\n{_confusion_table(quality)}")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tftrain.errors.base import BadInput, TftrainError
+from tftrain.errors.base import BadInput, ConfigError, TftrainError
 
 
 class CallbackError(BadInput):
@@ -14,6 +14,14 @@ class CallbackError(BadInput):
 
 class EngineError(BadInput):
     """The engine asked for cannot run this `fit`."""
+
+
+class FineTuningError(ConfigError):
+    """A model cannot be fine-tuned as asked for."""
+
+
+class EvaluationError(ConfigError):
+    """What is to be judged or compared does not allow it."""
 
 
 class NotFiniteGradient(TftrainError):

@@ -25,6 +25,7 @@ class RunFolder:
         checkpoints: Folder of checkpoints.
         model: `model.keras`, the trained model.
         saved_model: Folder of numbered SavedModels.
+        evaluation: `evaluation.json`, what was found out about the model since.
         report: `report.html`.
         previous: Where the run that this one replaces was set aside; None if there is none.
     """
@@ -38,6 +39,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.model = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
+        self.evaluation = self.path / "evaluation.json"
         self.report = self.path / "report.html"
         self.previous: Path | None = None
 
@@ -126,6 +128,14 @@ class RunFolder:
             return [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
             raise RunFolderError(f"{self.metrics} is damaged: {error}") from error
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """What was found out about the model: `quality`, `speed`, `stability`, as far as asked."""
+        return _read_json(self.evaluation) if self.evaluation.is_file() else {}
+
+    def add_evaluation(self, **sections: Mapping[str, Any]) -> None:
+        """Writes sections of the evaluation anew; the others stay."""
+        self.write_json(self.evaluation, {**self.read_evaluation(), **sections})
 
     def keep_metrics(self, epochs: int) -> None:
         """Drops the lines after the first `epochs`, which a resumed run will write again."""
