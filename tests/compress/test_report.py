@@ -111,7 +111,7 @@ def measured(name, gzip_bytes, accuracy, first=0.98):
     return Measured(
         name=name, how="", weights=WeightCounts(10, 5, 3, 3, 0.5), file="tflite",
         bytes=2 * gzip_bytes, gzip_bytes=gzip_bytes, accuracy=accuracy, drop=first - accuracy,
-        worst_class="7", worst_class_drop=0.01, latency={"LiteRT": {1: Latency(1.0, 2.0, 30)}},
+        worst_class="7", worst_class_drop=0.01, latency={"LiteRT": {1: Latency(1.0, 2.0, 3.0, 30)}},
     )  # fmt: skip
 
 

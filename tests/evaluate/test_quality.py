@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tftrain.errors import BadInput
-from tftrain.evaluate import quality, worst_mistakes
+from tftrain.errors import EvaluationError, UnknownName
+from tftrain.evaluate import quality, with_temperature, worst_mistakes
 
 LABELS = ("cat", "dog", "owl")
 Y = np.array([0, 0, 1, 2])
@@ -35,16 +35,91 @@ def test_counts_add_up(count, classes, seed):
     assert judged.accuracy == pytest.approx(np.trace(judged.confusion) / count)
 
 
-@pytest.mark.parametrize(("y", "p"), [(Y[:0], P[:0]), (Y, P[:2]), (Y, P[:, :2])])
-def test_shapes_that_do_not_fit_are_refused(y, p):
-    with pytest.raises(BadInput, match="do not fit"):
+@pytest.mark.parametrize(
+    ("y", "p", "message"),
+    [
+        (Y[:0], P[:0], "the set is empty"),
+        (Y, P[:2], "do not fit"),
+        (Y, P[:, :2], r"shape \(4, 2\) for 3 classes"),
+        (Y + 1, P, "from 1 to 3; expected integers from 0 to 2"),
+        (Y.astype(float), P, "are float64"),
+        (Y, 9 * P, "are no probabilities"),
+    ],
+)
+def test_what_does_not_fit_is_refused(y, p, message):
+    with pytest.raises(EvaluationError, match=message):
         quality(y, p, LABELS)
+
+
+def test_an_empty_validation_set_is_named():
+    with pytest.raises(EvaluationError, match="the validation set is empty"):
+        quality(Y, P, LABELS, validation=(Y[:0], P[:0]))
+
+
+def test_averages_are_over_the_classes_that_are_present():
+    judged = quality(Y[:3], P[:3], LABELS)
+    assert judged.macro_recall == pytest.approx((0.5 + 1) / 2)
+    assert judged.macro_precision == pytest.approx((1 + 0.5) / 2)
+    assert judged.notes == ("no example of owl: averages are over the other classes",)
+
+
+def test_a_set_of_one_class_is_judged_and_told():
+    judged = quality(Y[:2], P[:2], LABELS)
+    assert judged.accuracy == judged.macro_recall == 0.5
+    assert judged.notes[0].startswith("all examples are of class cat")
+
+
+def test_a_metric_that_compares_classes_is_refused_for_one_class():
+    with pytest.raises(EvaluationError, match="roc_auc compares classes, and all 2 examples"):
+        quality(Y[:2], P[:2], LABELS, metrics=["f1", "roc_auc"])
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(UnknownName, match="unknown metric 'acuracy'; did you mean 'accuracy'"):
+        quality(Y, P, LABELS, metrics=["acuracy"])
+
+
+def test_top_k_is_told_where_there_are_more_classes():
+    assert quality(Y, P, LABELS).top_k == {}
+    four = np.array([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
+    assert quality(np.array([3, 1]), four, "abcd").top_k == {"3": 0.5}
+
+
+def test_a_column_for_the_second_of_two_classes():
+    judged = quality(np.array([0, 1, 1]), np.array([0.1, 0.8, 0.4]), "ab")
+    assert judged.confusion.tolist() == [[1, 0], [1, 1]]
+
+
+def test_a_model_that_diverged_is_judged():
+    judged = quality(Y, np.where(P > 0.8, np.nan, P), LABELS)
+    assert judged.as_dict()["loss"] is None
+    assert judged.calibration is None
+    assert judged.notes == ("1 of 4 answers are not finite: no loss, no calibration",)
+
+
+def test_the_temperature_is_fitted_to_the_validation_examples():
+    random = np.random.default_rng(0)
+    truth = random.dirichlet(np.ones(3), 3000)
+    y = (truth.cumsum(axis=1) > random.random((3000, 1))).argmax(axis=1)
+    sure = with_temperature(truth, 0.5)
+    half = slice(0, 1500), slice(1500, 3000)
+    validation = y[half[0]], sure[half[0]]
+    found = quality(y[half[1]], sure[half[1]], LABELS, validation=validation).calibration
+    assert found.temperature == pytest.approx(2, rel=0.1)
+    assert found.error_after < 0.05 < found.error
+
+
+def test_worst_answers_are_named():
+    first = quality(Y, P, LABELS).worst[0]
+    assert (first.example, first.label, first.answer) == (3, "owl", "cat")
+    assert (first.confidence, first.probability) == pytest.approx((0.9, 0.05))
 
 
 def test_as_dict_is_json():
     import json
 
-    assert json.loads(json.dumps(quality(Y, P, LABELS).as_dict()))["labels"] == list(LABELS)
+    judged = quality(Y, P, LABELS, validation=(Y, P), metrics=["f1"]).as_dict()
+    assert json.loads(json.dumps(judged))["labels"] == list(LABELS)
 
 
 def test_worst_mistakes_come_most_confident_first():

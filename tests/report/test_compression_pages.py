@@ -26,7 +26,7 @@ def measured(name, gzip_bytes, accuracy):
         name=name, how="80% zeros", weights=WeightCounts(1000, 200, 30, 16, 0.8), file="tflite",
         bytes=5000, gzip_bytes=gzip_bytes, accuracy=accuracy, drop=0.9 - accuracy,
         worst_class="7", worst_class_drop=0.02,
-        latency={"LiteRT": {1: Latency(0.1, 0.2, 30), 32: Latency(1.0, 1.5, 30)}},
+        latency={"LiteRT": {1: Latency(0.1, 0.2, 0.3, 30), 32: Latency(1.0, 1.5, 1.8, 30)}},
     )  # fmt: skip
 
 
