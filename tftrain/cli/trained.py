@@ -54,7 +54,17 @@ def load_splits(folder: training.RunFolder) -> data.Splits:
     return data.load(config.dataset, data_dir=config.data_dir)
 
 
-def judge(model: keras.Model, splits: data.Splits) -> Judged:
-    """The model's answers on the test set, judged."""
-    probabilities = model.predict(splits.test.x, batch_size=256, verbose=0)
-    return Judged(probabilities, evaluate.quality(splits.test.y, probabilities, splits.info.labels))
+def judge(model: keras.Model, splits: data.Splits, metrics: Sequence[str] = ()) -> Judged:
+    """The model's answers on the test set, judged; the temperature is of the validation examples.
+
+    Raises:
+        EvaluationError: The model is no classifier of these classes, or what is asked for cannot
+            be told from these examples.
+    """
+    test, held_out, classes = splits.test, splits.validation, splits.info.classes
+    probabilities = evaluate.predict(model, test.x, classes)
+    validation = held_out and (held_out.y, evaluate.predict(model, held_out.x, classes))
+    quality = evaluate.quality(
+        test.y, probabilities, splits.info.labels, validation=validation, metrics=metrics
+    )
+    return Judged(probabilities, quality)

@@ -51,6 +51,7 @@ from tftrain.errors.trainings import (
     NotFiniteGradient,
     NotFiniteWeights,
     Preempted,
+    StartupFailed,
     TooManyBadSteps,
 )
 
@@ -84,6 +85,7 @@ __all__ = [
     "RunFolderError",
     "ServerLost",
     "ServingError",
+    "StartupFailed",
     "StrategyError",
     "TftrainError",
     "TooManyBadSteps",

@@ -108,3 +108,7 @@ class Preempted(TftrainError):
             f"preempted by {name}; {directory} holds everything up to step {step}; go on with: "
             f"{how}"
         )
+
+
+class StartupFailed(TftrainError):
+    """A new process could not load a model, or not answer with it."""

@@ -8,12 +8,16 @@ from tftrain.evaluate.named_metrics import check_names as check_metrics
 from tftrain.evaluate.named_metrics import known as known_metrics
 from tftrain.evaluate.named_metrics import metrics
 from tftrain.evaluate.quality import Quality, quality
+from tftrain.evaluate.speed import Speed, speed
+from tftrain.evaluate.startup import Startup, startup
 from tftrain.evaluate.temperature import fit_temperature, with_temperature
 
 __all__ = [
     "Calibration",
     "Mistake",
     "Quality",
+    "Speed",
+    "Startup",
     "accuracy_interval",
     "calibration",
     "check_metrics",
@@ -23,6 +27,8 @@ __all__ = [
     "predict",
     "probabilities",
     "quality",
+    "speed",
+    "startup",
     "with_temperature",
     "worst_mistakes",
 ]

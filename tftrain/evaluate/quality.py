@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tftrain.errors import EvaluationError
-from tftrain.evaluate import mistakes, named_metrics
+from tftrain.evaluate import mistakes, named_metrics, quality_tables
 from tftrain.evaluate.answers import probabilities as checked
 from tftrain.evaluate.calibration import Calibration, calibration
 from tftrain.evaluate.confidence import accuracy_interval
@@ -62,6 +62,9 @@ class Quality:
     worst: tuple[Mistake, ...]
     metrics: dict[str, float]
     notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return quality_tables.text(self)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it; a number that is not finite is None."""
