@@ -14,16 +14,20 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 
 from tftrain import evaluate, training
-from tftrain.cli import trained
+from tftrain.cli import stability_runs, trained
+from tftrain.keras_api import keras
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """No flags of its own."""
+    """What to measure."""
+    flags.DEFINE_bool("stability", False, "measure how much accuracy moves", flag_values=values)
+    stability_runs.define_flags(values)
 
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
     """What is wrong with the command line."""
-    return trained.one_run(positional)
+    yield from trained.one_run(positional)
+    yield from stability_runs.problems(values)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
@@ -34,7 +38,17 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     folder.add_evaluation(quality=quality.as_dict())
     print(f"accuracy  {quality.accuracy:.4f}\nloss      {quality.loss:.4f}\n")
     print(f"{_class_table(quality)}\n\n{_confusion_table(quality)}")
+    if values.stability:
+        _judge_stability(folder, model, values)
     return 0
+
+
+def _judge_stability(
+    folder: training.RunFolder, model: keras.Model, values: flags.FlagValues
+) -> None:
+    stability = stability_runs.measure(folder, model, trained.load_splits(folder), values)
+    folder.add_evaluation(stability=stability.as_dict())
+    print("", stability.table(), "\n".join(stability.verdicts), sep="\n\n")
 
 
 def _class_table(quality: evaluate.Quality) -> str:

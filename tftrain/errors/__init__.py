@@ -52,6 +52,7 @@ from tftrain.errors.trainings import (
     NotFiniteWeights,
     Preempted,
     TooManyBadSteps,
+    TrainingFailed,
 )
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "StrategyError",
     "TftrainError",
     "TooManyBadSteps",
+    "TrainingFailed",
     "UnknownName",
     "VerificationFailed",
     "WorkersLost",

@@ -108,3 +108,7 @@ class Preempted(TftrainError):
             f"preempted by {name}; {directory} holds everything up to step {step}; go on with: "
             f"{how}"
         )
+
+
+class TrainingFailed(TftrainError):
+    """A training that was started as a process ended without a model."""

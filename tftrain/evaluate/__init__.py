@@ -1,5 +1,20 @@
 """Judge a trained model."""
 
+from tftrain.evaluate import corruptions, paired_tests, precisions
+from tftrain.evaluate.comparison import Comparison, Pair, compare
 from tftrain.evaluate.quality import Quality, quality, worst_mistakes
+from tftrain.evaluate.stabilities import Stability, stability
 
-__all__ = ["Quality", "quality", "worst_mistakes"]
+__all__ = [
+    "Comparison",
+    "Pair",
+    "Quality",
+    "Stability",
+    "compare",
+    "corruptions",
+    "paired_tests",
+    "precisions",
+    "quality",
+    "stability",
+    "worst_mistakes",
+]
