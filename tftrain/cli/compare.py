@@ -13,12 +13,12 @@ Examples:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from tftrain import app, data, evaluate, training
@@ -103,10 +103,16 @@ def _common_test_set(folders: Sequence[training.RunFolder]) -> data.Examples:
 
 
 def _is_same(first: data.Splits, other: data.Splits) -> bool:
+    """Whether the test sets hold the same examples: a record set has them in an order of its own."""
     return other is first or (
-        first.info.classes == other.info.classes
-        and np.array_equal(first.test.y, other.test.y)
-        and np.array_equal(first.test.x, other.test.x)
+        first.info.classes == other.info.classes and _content(first.test) == _content(other.test)
+    )
+
+
+def _content(examples: data.Examples) -> list[tuple[bytes, int]]:
+    return sorted(
+        (hashlib.blake2b(image.tobytes(), digest_size=16).digest(), int(label))
+        for image, label in zip(examples.x, examples.y, strict=True)
     )
 
 

@@ -23,6 +23,7 @@ from tftrain.distribute import launcher
 from tftrain.errors import EvaluationError, RunFolderError, TrainingFailed
 
 FOLDER = "stability"
+PYTHON = (sys.executable,)
 _LARGEST_SEED = 2**31
 _STARTED_HERE = ("auto", "one", "mirrored")
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -86,11 +87,11 @@ def train(repetitions: Sequence[Repetition]) -> None:
         TrainingFailed: One ended without a model.
         KeyboardInterrupt: After Ctrl-C; what was being trained goes on next time.
     """
-    left = [one for one in repetitions if not _is_finished(one)]
+    left = [one for one in repetitions if not is_finished(one)]
     for number, one in enumerate(left, 1):
         _tell(f"training {number} of {len(left)}: {one.case}, into {one.folder.path}")
         status = _run(one)
-        if status or not _is_finished(one):
+        if status or not is_finished(one):
             raise TrainingFailed(
                 f"the training with {one.case} ended with exit status {status} and without a "
                 f"model; what it said is above, what it left is in {one.folder.path}"
@@ -109,7 +110,8 @@ def _repetition(
     return Repetition(case, training.RunFolder(folder.path / FOLDER / name), config, workers)
 
 
-def _is_finished(one: Repetition) -> bool:
+def is_finished(one: Repetition) -> bool:
+    """Whether the training is there, with these very settings."""
     return _is_same(one) and _status(one) == "finished" and one.folder.model.is_file()
 
 
@@ -134,13 +136,14 @@ def _run(one: Repetition) -> int:
     with tempfile.TemporaryDirectory(prefix="tftrain-stability-") as scratch:
         settings = Path(scratch) / "config.json"
         settings.write_text(json.dumps(dataclasses.asdict(one.config)))
-        command = [sys.executable, "-m", "tftrain", "train", *_flags(one, settings)]
+        command = [*PYTHON, "-m", "tftrain", "train", *flags(one, settings)]
         if one.workers == 1:
             return _alone(command)
         return _ended(launcher.launch(command, one.workers, output=sys.stderr))
 
 
-def _flags(one: Repetition, settings: Path) -> list[str]:
+def flags(one: Repetition, settings: Path) -> list[str]:
+    """Of `tftrain train`, to begin the training or to go on with it."""
     out = f"--out={one.folder.path}"
     if _is_same(one) and one.folder.checkpoints.is_dir():
         return ["--resume", out, "--noverify_export"]

@@ -92,13 +92,20 @@ def _cloned(layer: keras.layers.Layer, policy: str) -> keras.layers.Layer:
 def _in_policy(config: Any, policy: str) -> Any:
     """A layer's configuration, and those of layers in it, with another dtype."""
     if isinstance(config, dict):
-        return {
-            name: policy if name == "dtype" and value is not None else _in_policy(value, policy)
-            for name, value in config.items()
-        }
+        return {name: _changed(name, value, policy) for name, value in config.items()}
     if isinstance(config, (list, tuple)):
         return type(config)(_in_policy(one, policy) for one in config)
     return config
+
+
+def _changed(name: str, value: Any, policy: str) -> Any:
+    if value is None:
+        return None
+    if name == "dtype":
+        return policy
+    if name.endswith("_initializer"):  # weights are set; not all can be drawn in 16 bits
+        return "zeros"
+    return _in_policy(value, policy)
 
 
 def _answers_of_floats(model: keras.Model, x: np.ndarray, name: str) -> np.ndarray:
