@@ -22,16 +22,18 @@ from absl import flags
 
 from tftrain import training
 from tftrain.atomic import replace_file
-from tftrain.cli import quality_runs, speed_runs, trained
-from tftrain.report import calibration_plot, speed_plot
+from tftrain.cli import quality_runs, speed_runs, stability_runs, trained
+from tftrain.report import calibration_plot, speed_plot, stability_plot
 
 _SECTIONS = {
     "quality": (quality_runs, "how good the answers are (default)"),
     "speed": (speed_runs, "how fast they come"),
+    "stability": (stability_runs, "how much the accuracy moves when other things do"),
 }
 _PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "quality": ("calibration.png", calibration_plot.figure),
     "speed": ("speed.png", speed_plot.figure),
+    "stability": ("stability.png", stability_plot.figure),
 }
 
 
@@ -49,11 +51,14 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield from section.problems(values)
     if values.metrics is not None and "quality" not in _asked(values):
         yield "--metrics needs --quality"
+    yield from stability_runs.problems(values)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Judges, prints and writes, a section after the other."""
     folder = training.RunFolder.open(positional[0])
+    if values.stability:  # before TensorFlow runs here, which would take a GPU's memory
+        stability_runs.train(folder, values)
     model, splits = trained.load_model(folder), trained.load_splits(folder)
     written = [folder.evaluation]
     for name in _asked(values):
@@ -68,6 +73,32 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 
 def _asked(values: flags.FlagValues) -> list[str]:
     return [name for name in _SECTIONS if values[name].value] or ["quality"]
+    model = trained.load_model(folder)
+    quality = trained.judge(model, trained.load_splits(folder)).quality
+    folder.add_evaluation(quality=quality.as_dict())
+    print(f"accuracy  {quality.accuracy:.4f}\nloss      {quality.loss:.4f}\n")
+    print(f"{_class_table(quality)}\n\n{_confusion_table(quality)}")
+    if values.stability:
+        _judge_stability(folder, model, values)
+    return 0
+
+
+def _judge_stability(
+    folder: training.RunFolder, model: keras.Model, values: flags.FlagValues
+) -> None:
+    stability = stability_runs.measure(folder, model, trained.load_splits(folder), values)
+    folder.add_evaluation(stability=stability.as_dict())
+    print("", stability.table(), "\n".join(stability.verdicts), sep="\n\n")
+
+
+def _class_table(quality: evaluate.Quality) -> str:
+    width = max(len("class"), *map(len, quality.labels))
+    rows = [f"{'class':{width}}  precision  recall     F1  examples"]
+    for label, precision, recall, f1, support in zip(
+        quality.labels, quality.precision, quality.recall, quality.f1, quality.support, strict=True
+    ):
+        rows.append(f"{label:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:5.3f}  {support:8}")
+    return "\n".join(rows)
 
 
 def _draw(folder: training.RunFolder, name: str, section: Mapping[str, Any]) -> list[Any]:

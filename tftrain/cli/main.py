@@ -22,6 +22,7 @@ from tftrain.errors import INTERRUPTED, ConfigError, TftrainError, UnknownName
 COMMANDS = {
     "train": "train a model; makes a run folder",
     "evaluate": "judge a run's model on its test set",
+    "compare": "judge several runs beside one another",
     "compress": "make a run's model smaller, and say what each step is worth",
     "export": "write a run's model as a numbered SavedModel",
     "serve": "try exports locally, over TF Serving's protocols",

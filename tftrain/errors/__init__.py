@@ -53,6 +53,7 @@ from tftrain.errors.trainings import (
     Preempted,
     StartupFailed,
     TooManyBadSteps,
+    TrainingFailed,
 )
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "StrategyError",
     "TftrainError",
     "TooManyBadSteps",
+    "TrainingFailed",
     "UnknownName",
     "VerificationFailed",
     "WorkersLost",

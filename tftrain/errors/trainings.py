@@ -112,3 +112,7 @@ class Preempted(TftrainError):
 
 class StartupFailed(TftrainError):
     """A new process could not load a model, or not answer with it."""
+
+
+class TrainingFailed(TftrainError):
+    """A training that was started as a process ended without a model."""

@@ -1,7 +1,9 @@
-"""Judge a trained model: how good its answers are, and how fast they come."""
+"""Judge a trained model: how good its answers are, how fast they come, how much that moves."""
 
+from tftrain.evaluate import corruptions, paired_tests, precisions
 from tftrain.evaluate.answers import predict, probabilities
 from tftrain.evaluate.calibration import Calibration, calibration
+from tftrain.evaluate.comparison import Comparison, Pair, compare
 from tftrain.evaluate.confidence import accuracy_interval
 from tftrain.evaluate.mistakes import Mistake, worst_mistakes
 from tftrain.evaluate.named_metrics import check_names as check_metrics
@@ -9,25 +11,34 @@ from tftrain.evaluate.named_metrics import known as known_metrics
 from tftrain.evaluate.named_metrics import metrics
 from tftrain.evaluate.quality import Quality, quality
 from tftrain.evaluate.speed import Speed, speed
+from tftrain.evaluate.stabilities import Stability, stability
 from tftrain.evaluate.startup import Startup, startup
 from tftrain.evaluate.temperature import fit_temperature, with_temperature
 
 __all__ = [
     "Calibration",
+    "Comparison",
     "Mistake",
+    "Pair",
     "Quality",
     "Speed",
+    "Stability",
     "Startup",
     "accuracy_interval",
     "calibration",
     "check_metrics",
+    "compare",
+    "corruptions",
     "fit_temperature",
     "known_metrics",
     "metrics",
+    "paired_tests",
+    "precisions",
     "predict",
     "probabilities",
     "quality",
     "speed",
+    "stability",
     "startup",
     "with_temperature",
     "worst_mistakes",

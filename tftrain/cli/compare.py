@@ -1,0 +1,150 @@
+"""tftrain compare RUN RUN...: several runs on their common test set, each beside the first.
+
+Prints accuracy, loss and speed, the settings that differ, and whether each difference exceeds the
+noise: by McNemar's exact test on the same test examples, corrected for the number of pairs, and,
+where `tftrain evaluate --stability --seeds=K` has trained both with several seeds, by Welch's
+t-test over those.
+
+Examples:
+  tftrain compare runs/digits-mlp-1 runs/digits-cnn-1
+  tftrain compare runs/digits-mlp-1 runs/digits-cnn-1 --out=compared
+  tftrain compare runs/digits-mlp-1 runs/digits-cnn-1 --json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tftrain import app, data, evaluate, training
+from tftrain.atomic import replace_file
+from tftrain.cli import trained
+from tftrain.errors import EvaluationError
+from tftrain.evaluate.right_answers import predicted
+from tftrain.keras_api import require_tensorflow_backend
+from tftrain.refusals import refusals
+
+_FACTS = ("parameters", "epochs", "train_seconds", "examples_per_second", "engine")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """How to answer, and where."""
+    flags.DEFINE_bool("json", False, "print JSON instead of tables", flag_values=values)
+    flags.DEFINE_string("out", None, "folder for comparison.json and comparison.png", values)
+
+
+def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the command line."""
+    if len(positional) < 2:
+        received = f"one: {positional[0]}" if positional else "none"
+        yield f"expected two or more run folders, received {received}"
+    for path in dict.fromkeys(positional):
+        yield from refusals(lambda path=path: training.RunFolder.open(path).require_model())
+    if values["out"].present and not values.out:
+        yield "--out is empty"
+
+
+def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
+    """Compares, prints, and writes if asked to."""
+    require_tensorflow_backend()
+    compared = compare([training.RunFolder.open(path) for path in positional])
+    written = json.dumps(compared.as_dict(), indent=2)
+    print(written if values.json else compared.table())
+    if values.out:
+        _write(compared, written, app.output_folder(Path(values.out).expanduser()))
+    return 0
+
+
+def compare(folders: Sequence[training.RunFolder]) -> evaluate.Comparison:
+    """Compares finished runs, each with the first.
+
+    Raises:
+        EvaluationError: Fewer than two, or they are tested on different examples.
+        RunFolderError: One has no model.
+    """
+    test = _common_test_set(folders)
+    settings = [folder.read_config() for folder in folders]
+    for one in settings:
+        one.pop(training.RECORDED, None)
+    return evaluate.compare(
+        _names(folders),
+        test.y,
+        [predicted(trained.load_model(folder), test.x) for folder in folders],
+        facts=[_facts(folder) for folder in folders],
+        settings=settings,
+        seeds=[_over_seeds(folder) for folder in folders],
+    )
+
+
+def _common_test_set(folders: Sequence[training.RunFolder]) -> data.Examples:
+    """What all of them are tested on, whatever name it goes by."""
+    known: dict[tuple[Any, Any], data.Splits] = {}
+    first, unlike = None, []
+    for folder in folders:
+        config = folder.read_config()
+        source = (config["dataset"], config["data_dir"])
+        if source not in known:
+            known[source] = trained.load_splits(folder)
+        splits = known[source]
+        first = first or splits
+        if not _is_same(first, splits):
+            unlike.append(
+                f"{folder.path} is tested on {_described(splits)}, {folders[0].path} on "
+                f"{_described(first)}: expected the same test examples"
+            )
+    if unlike:
+        raise EvaluationError(unlike)
+    return first.test
+
+
+def _is_same(first: data.Splits, other: data.Splits) -> bool:
+    """Whether the test sets hold the same examples: a record set has them in an order of its own."""
+    return other is first or (
+        first.info.classes == other.info.classes and _content(first.test) == _content(other.test)
+    )
+
+
+def _content(examples: data.Examples) -> list[tuple[bytes, int]]:
+    return sorted(
+        (hashlib.blake2b(image.tobytes(), digest_size=16).digest(), int(label))
+        for image, label in zip(examples.x, examples.y, strict=True)
+    )
+
+
+def _described(splits: data.Splits) -> str:
+    shape = "x".join(map(str, splits.info.shape))
+    return (
+        f"{len(splits.test)} examples of {splits.info.name} ({shape}, {splits.info.classes} "
+        "classes)"
+    )
+
+
+def _names(folders: Sequence[training.RunFolder]) -> list[str]:
+    """The folders' own names, or their paths where those are not enough to tell them apart."""
+    names = [folder.path.resolve().name for folder in folders]
+    return names if len(set(names)) == len(names) else [str(folder.path) for folder in folders]
+
+
+def _facts(folder: training.RunFolder) -> dict[str, Any]:
+    result = folder.read_result()
+    return {name: result.get(name) for name in _FACTS}
+
+
+def _over_seeds(folder: training.RunFolder) -> list[float]:
+    rows = folder.read_evaluation().get("stability", {}).get("rows", [])
+    return [row["accuracy"] for row in rows if row["group"] == "seeds"]
+
+
+def _write(compared: evaluate.Comparison, written: str, out: Path) -> None:
+    from tftrain.report import comparison_plot
+
+    with replace_file(out / "comparison.json") as temporary:
+        temporary.write_text(written + "\n", encoding="utf-8")
+    with replace_file(out / "comparison.png") as temporary:
+        figure = comparison_plot.figure(compared.as_dict())
+        figure.savefig(temporary, format="png", dpi=110)

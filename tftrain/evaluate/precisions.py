@@ -1,0 +1,120 @@
+"""The same model with numbers of fewer bits: floats in Keras, 8-bit integers in LiteRT."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tftrain import litert
+from tftrain.errors import EvaluationError, UnknownName
+from tftrain.evaluate.right_answers import predicted
+from tftrain.keras_api import keras
+
+_FLOATS = ("float32", "bfloat16", "float16")
+NAMES = (*_FLOATS, "int8")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises UnknownName if there is no such precision."""
+    for name in names:
+        if name not in NAMES:
+            raise UnknownName("precision", name, NAMES)
+
+
+def cases(
+    model: keras.Model,
+    x: np.ndarray,
+    names: Sequence[str],
+    *,
+    representative: Any,
+    seed: int = 0,
+) -> dict[str, Callable[[], np.ndarray]]:
+    """What `stability` takes: a model's answers to images in each precision.
+
+    Args:
+        model: Built, with probabilities `[N, K]` as outputs.
+        x: Images `[N, H, W, C]`.
+        names: Of precisions: a float is Keras's dtype policy of this name, int8 LiteRT's.
+        representative: What to learn int8's ranges from: images `[N, H, W, C]` of training, never
+            of the test set, or a batched dataset of them.
+        seed: Of the choice among those.
+
+    Raises:
+        UnknownName: There is no such precision.
+    """
+    check_names(names)
+    integers = functools.partial(_answers_of_integers, model, x, representative, seed)
+    made = {name: functools.partial(_answers_of_floats, model, x, name) for name in _FLOATS}
+    made["int8"] = integers
+    return {name: made[name] for name in names}
+
+
+def under_policy(model: keras.Model, policy: str) -> keras.Model:
+    """The model built anew, its weights and arithmetic in another dtype.
+
+    Args:
+        model: Functional or Sequential, built.
+        policy: Of Keras, as `bfloat16` or `mixed_bfloat16`.
+
+    Returns:
+        A model with the same weights, rounded to what the policy keeps them in.
+
+    Raises:
+        EvaluationError: It cannot be built from its configuration.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> under_policy(model, "bfloat16").layers[0].compute_dtype
+        'bfloat16'
+    """
+    try:
+        changed = keras.models.clone_model(
+            model, clone_function=functools.partial(_cloned, policy=policy)
+        )
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise EvaluationError(
+            [f"{model.name!r} cannot be built anew in {policy}, only in its own dtype: {reason}"]
+        ) from error
+    changed.set_weights(model.get_weights())
+    return changed
+
+
+def _cloned(layer: keras.layers.Layer, policy: str) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.InputLayer):  # what comes in stays as it is
+        return type(layer).from_config(layer.get_config())
+    return type(layer).from_config(_in_policy(layer.get_config(), policy))
+
+
+def _in_policy(config: Any, policy: str) -> Any:
+    """A layer's configuration, and those of layers in it, with another dtype."""
+    if isinstance(config, dict):
+        return {name: _changed(name, value, policy) for name, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_in_policy(one, policy) for one in config)
+    return config
+
+
+def _changed(name: str, value: Any, policy: str) -> Any:
+    if value is None:
+        return None
+    if name == "dtype":
+        return policy
+    if name.endswith("_initializer"):  # weights are set; not all can be drawn in 16 bits
+        return "zeros"
+    return _in_policy(value, policy)
+
+
+def _answers_of_floats(model: keras.Model, x: np.ndarray, name: str) -> np.ndarray:
+    return predicted(under_policy(model, name), x)
+
+
+def _answers_of_integers(
+    model: keras.Model, x: np.ndarray, representative: Any, seed: int
+) -> np.ndarray:
+    # Not `quantize`, which refuses what answers otherwise: how much it does is the question.
+    small = litert.convert(model, "int8", representative, seed=seed)
+    return np.asarray(small.predict(x, batch_size=256), "float32")

@@ -1,0 +1,66 @@
+"""What a classifier's answers to a test set say: which are right, and at what loss."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from tftrain.errors import EvaluationError
+from tftrain.keras_api import quiet_logger
+
+_SMALLEST_PROBABILITY = 1e-7  # what Keras clips to
+
+
+@dataclasses.dataclass(frozen=True)
+class RightAnswers:
+    """Which answers to a test set are right.
+
+    Attributes:
+        right: Which are, booleans `[N]`.
+        loss: Mean cross-entropy, in nats; None if it is not a number.
+    """
+
+    right: np.ndarray
+    loss: float | None
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return float(self.right.mean())
+
+
+def right_answers(y: np.ndarray, probabilities: np.ndarray, whose: str) -> RightAnswers:
+    """Judges probabilities `[N, K]` against true classes `[N]`.
+
+    Raises:
+        EvaluationError: There is no example, or the shapes do not fit each other.
+
+    Example:
+        >>> given = right_answers(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), "a model")
+        >>> given.right.tolist(), given.accuracy
+        ([True, False], 0.5)
+    """
+    y, probabilities = np.asarray(y), np.asarray(probabilities)
+    if len(y) == 0:
+        raise EvaluationError(["the test set is empty; expected at least one example"])
+    if probabilities.ndim != 2 or len(probabilities) != len(y) or y.max() >= probabilities.shape[1]:
+        raise EvaluationError(
+            [
+                f"the answers of {whose} have shape {probabilities.shape}; expected a probability "
+                f"for each of at least {y.max() + 1} classes and each of {len(y)} examples"
+            ]
+        )
+    true_class = probabilities[np.arange(len(y)), y].astype("float64")
+    loss = float(-np.log(np.maximum(true_class, _SMALLEST_PROBABILITY)).mean())
+    return RightAnswers(
+        right=probabilities.argmax(axis=1) == y, loss=loss if math.isfinite(loss) else None
+    )
+
+
+def predicted(model: Any, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """A Keras model's probabilities `[N, K]`, float32, for images `[N, H, W, C]`."""
+    with quiet_logger():  # many models, each with a program of its own, look like one retraced
+        return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), "float32")

@@ -1,0 +1,44 @@
+"""Accuracies of several runs on one test set, and their differences from the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+_PLAIN, _MARKED = "#3465a4", "#cc6600"
+
+
+def figure(compared: Mapping[str, Any]) -> Figure:
+    """Accuracies with their intervals, and beside them differences with theirs.
+
+    A difference that exceeds the noise has another colour.
+
+    Args:
+        compared: What `tftrain.evaluate.Comparison.as_dict` gives.
+    """
+    runs, pairs = compared["runs"], compared["pairs"]
+    figure = Figure(figsize=(9, 1.3 + 0.42 * len(runs)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for place, run in enumerate(runs):
+        _point(left, place, run["accuracy"], run["accuracy_interval"], _PLAIN)
+    right.axvline(0, color="#888888", linewidth=1)
+    for place, pair in enumerate(pairs, 1):
+        colour = _MARKED if pair["adjusted_p_value"] < 0.05 else _PLAIN
+        ends = [100 * end for end in pair["interval"]]
+        _point(right, place, 100 * pair["difference"], ends, colour)
+    left.set_title("accuracy", fontsize=10)
+    right.set_title(f"points more than {runs[0]['name']} (orange: exceeds the noise)", fontsize=10)
+    left.set_yticks(range(len(runs)), [run["name"] for run in runs])
+    left.set_ylim(len(runs) - 0.5, -0.5)  # the first on top; `right` has the same rows
+    for axes in (left, right):
+        axes.grid(axis="x", alpha=0.3)
+        axes.locator_params(axis="x", nbins=6)
+    return figure
+
+
+def _point(axes: Axes, place: int, value: float, interval: Sequence[float], colour: str) -> None:
+    axes.plot(interval, [place, place], "-", color=colour, linewidth=2, alpha=0.6)
+    axes.plot([value], [place], "o", color=colour, markersize=6)
