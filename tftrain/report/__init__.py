@@ -1,6 +1,7 @@
 """Pages and plots about runs."""
 
 from tftrain.report.compression_pages import CompressionPage, render_compression
+from tftrain.report.compression_section import Compressed
 from tftrain.report.pages import RunReport, render
 
-__all__ = ["CompressionPage", "RunReport", "render", "render_compression"]
+__all__ = ["Compressed", "CompressionPage", "RunReport", "render", "render_compression"]
