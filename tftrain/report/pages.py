@@ -69,8 +69,8 @@ def render(report: RunReport) -> str:
     if curves.has_gradient_norms(report.metrics):
         there.add("gradients")
     made = [
-        Section("configuration", "Configuration", facts=report.config),
-        Section("environment", "Environment", facts=report.environment),
+        _settings("configuration", "Configuration", report.config),
+        _settings("environment", "Environment", report.environment),
         reproducing.section(report.folder, report.config, report.environment),
         reproducing.missing(report.folder, there),
     ]
@@ -104,6 +104,13 @@ def _mistakes(report: RunReport) -> Section:
         for image, title in zip(report.mistakes, report.mistake_titles, strict=True)
     ]
     return quality_sections.mistakes(photos, examples - int(np.trace(counts)), examples)
+
+
+def _settings(identifier: str, title: str, values: Mapping[str, Any]) -> Section:
+    unset = [name for name, value in values.items() if value is None]
+    notes = [f"Not set: {', '.join(unset)}."] if unset else ()
+    given = {name: value for name, value in values.items() if value is not None}
+    return Section(identifier, title, facts=given, notes=notes)
 
 
 def _told(config: Mapping[str, Any]) -> str:

@@ -30,9 +30,7 @@ def section(run: str, config: Mapping[str, Any], environment: Mapping[str, Any])
         environment: Versions and machine.
     """
     folder = shlex.quote(run)
-    again = [
-        f"tftrain train --config={folder}/config.json --out=runs/again",
-    ]
+    again = [f"tftrain train --config={folder}/config.json --out=runs/again"]
     further = [
         f"tftrain evaluate {folder}",
         f"tftrain report {folder}",
@@ -42,7 +40,7 @@ def section(run: str, config: Mapping[str, Any], environment: Mapping[str, Any])
     commands.append(("Judge the model, write this page again, export the model:", further))
     if pins := _pins(environment):
         python = environment.get("python", "")
-        commands.append((f"With the same versions, on Python {python}:", [pins]))
+        commands.append((f"With the same versions, on Python {python}:", pins))
     notes = []
     if config.get("strategy") in _OF_CLUSTERS:
         notes.append(
@@ -72,14 +70,15 @@ def missing(run: str, there: Collection[str]) -> Section | None:
     absent = [pair for name, pair in commands.items() if name not in there]
     if not absent:
         return None
-    texts = [f"After one of these, tftrain report {folder} writes the page with it."]
+    texts = ["These commands bring it; tftrain report then writes the page again."]
     return Section("missing", "Not in this page", texts=texts, missing=absent)
 
 
-def _pins(environment: Mapping[str, Any]) -> str:
+def _pins(environment: Mapping[str, Any]) -> list[str]:
     found = {name: environment.get(name) for name in _PACKAGES}
     versions = [f"{name}=={version}" for name, version in found.items() if _is_version(version)]
-    return f"pip install {' '.join(map(shlex.quote, versions))}" if versions else ""
+    lines = [f"    {shlex.quote(version)}" for version in versions]
+    return " \\\n".join(["pip install", *lines]).split("\n") if versions else []
 
 
 def _is_version(text: Any) -> bool:
