@@ -5,8 +5,12 @@ good the model is, its worst mistakes, what `tftrain evaluate` and `tftrain comp
 since, the settings and the versions, and how to make the run again. What is not there is named with
 the command that brings it.
 
-Example:
+With --compare, one page about several runs on the same test set: curves, settings that differ,
+quality, speed, and whether a difference exceeds the noise.
+
+Examples:
   tftrain report runs/digits-mlp-1
+  tftrain report --compare runs/digits-mlp-1 runs/digits-cnn-1 --out=compare.html
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from absl import flags
 
 from tftrain import data, evaluate, training
 from tftrain.atomic import replace_file
-from tftrain.cli import trained
+from tftrain.cli import report_comparison, trained
 from tftrain.errors import RunFolderError
 from tftrain.keras_api import keras
 from tftrain.report import Compressed, RunReport, render
@@ -30,20 +34,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MISTAKES = 24
-_FIGURES: dict[str, Callable[[Mapping[str, Any]], Figure]] = {}
+_FIGURES: dict[str, Callable[[Mapping[str, Any]], Figure | None]] = {}
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """No flags of its own."""
+    """One run or several."""
+    flags.DEFINE_bool("compare", False, "one page about several runs", flag_values=values)
+    flags.DEFINE_string("out", None, "with --compare: the page (default: compare.html)", values)
 
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
     """What is wrong with the command line."""
-    return trained.one_run(positional)
+    if values.compare:
+        yield from report_comparison.problems(values, positional)
+        return
+    yield from trained.one_run(positional)
+    if values["out"].present:
+        yield "--out needs --compare: a run's page is always RUN/report.html"
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Writes the page and prints its path."""
+    if values.compare:
+        print(report_comparison.compare(positional, values.out or report_comparison.DEFAULT))
+        return 0
     folder = training.RunFolder.open(positional[0])
     model = trained.load_model(folder)
     write(folder, trained.load_splits(folder), model)
@@ -81,8 +95,9 @@ def write(folder: training.RunFolder, splits: data.Splits, model: keras.Model) -
 
 
 def _figures(found: Mapping[str, Any]) -> dict[str, Figure]:
-    sections = {**found, "calibration": found["quality"].get("calibration")}
-    return {name: draw(sections[name]) for name, draw in _FIGURES.items() if sections.get(name)}
+    sections = {**found, "calibration": found["quality"]}
+    drawn = {name: draw(sections[name]) for name, draw in _FIGURES.items() if name in sections}
+    return {name: figure for name, figure in drawn.items() if figure}
 
 
 def _titles(splits: data.Splits, probabilities: np.ndarray, worst: np.ndarray) -> list[str]:

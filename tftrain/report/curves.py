@@ -131,8 +131,7 @@ def overlaid(runs: Sequence[Lines], name: str) -> Picture:
     """
     figure, (axes,) = style.panels([3.2])
     for position, metrics in enumerate(runs):
-        colour = style.COLOURS[position % len(style.COLOURS)]
-        epochs = [line["epoch"] for line in metrics]
+        colour, epochs = style.of(position), [line["epoch"] for line in metrics]
         for key, looks in ((name, "--"), (f"val_{name}", "-")):
             style.line(axes, epochs, values(metrics, key), color=colour, linestyle=looks)
     axes.set_xlim(0, None)

@@ -40,6 +40,7 @@ class Section:
         id: Of the element, unique in the page.
         title: The heading.
         texts: Paragraphs.
+        legend: Pairs of a name and its colour in the pictures.
         pictures: Drawn ones.
         mistakes: Examples answered wrongly.
         tables: Side by side where there is room.
@@ -53,6 +54,7 @@ class Section:
     id: str
     title: str
     texts: Sequence[str] = ()
+    legend: Sequence[tuple[str, str]] = ()
     pictures: Sequence[Picture] = ()
     mistakes: Sequence[Photo] = ()
     tables: Sequence[Table] = ()

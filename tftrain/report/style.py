@@ -16,6 +16,11 @@ _WIDTH = 5.0  # inches: in a column of the page, and on a phone, letters keep th
 _FEW = 40  # epochs, up to which each has its dot
 
 
+def of(position: int) -> str:
+    """The colour of the run at a position, from 0; after the last the first comes again."""
+    return COLOURS[position % len(COLOURS)]
+
+
 def panels(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     """A figure of panels, one beneath the other, with one axis of epochs.
 
