@@ -108,9 +108,8 @@ def _cell(counts: np.ndarray, shares: np.ndarray, row: int, column: int) -> dict
     share = float(shares[row, column])
     kind = "right" if row == column else "wrong"
     strong = " strong" if share > 0.75 else ""
-    shade = (
-        share if strong else 0.55 * share
-    )  # ink is legible on the one, its contrary on the other
+    # In between neither ink nor its contrary would be legible.
+    shade = max(0.92, share) if strong else 0.55 * share
     return {"count": int(counts[row, column]), "kind": kind + strong, "share": f"{shade:.2f}"}
 
 
