@@ -40,11 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
     """What is wrong with the command line."""
-    if len(positional) < 2:
-        received = f"one: {positional[0]}" if positional else "none"
-        yield f"expected two or more run folders, received {received}"
-    for path in dict.fromkeys(positional):
-        yield from refusals(lambda path=path: training.RunFolder.open(path).require_model())
+    yield from trained.several_runs(positional)
     if values["out"].present and not values.out:
         yield "--out is empty"
 

@@ -1,9 +1,11 @@
-"""tftrain evaluate RUN: judge a run's model: how good its answers are, and how fast they come.
+"""tftrain evaluate RUN: judge a run's model: how good, how fast and how steady its answers are.
 
 --quality (the default): on the test set accuracy with its interval, loss, top-k, precision, recall
 and F1 of every class, confusion, calibration before and after temperature scaling, worst mistakes.
 --speed: on this machine latencies by size of the batch, throughput, training steps, start-up,
 memory, operations and what share of the machine's peak they attain; takes half a minute.
+--stability: how far the accuracy moves over corrupted inputs, other precisions and, if --seeds or
+--strategies ask for it, the same training again; takes as long as those trainings.
 
 Prints tables, and writes what was found into RUN/evaluation.json and the plots into RUN.
 
@@ -11,6 +13,7 @@ Examples:
   tftrain evaluate runs/digits-mlp-1
   tftrain evaluate runs/digits-mlp-1 --metrics=accuracy,f1,roc_auc
   tftrain evaluate runs/digits-mlp-1 --quality --speed --batches=1,8,64
+  tftrain evaluate runs/digits-mlp-1 --stability --seeds=3
 """
 
 from __future__ import annotations
@@ -51,7 +54,6 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield from section.problems(values)
     if values.metrics is not None and "quality" not in _asked(values):
         yield "--metrics needs --quality"
-    yield from stability_runs.problems(values)
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
@@ -73,32 +75,6 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 
 def _asked(values: flags.FlagValues) -> list[str]:
     return [name for name in _SECTIONS if values[name].value] or ["quality"]
-    model = trained.load_model(folder)
-    quality = trained.judge(model, trained.load_splits(folder)).quality
-    folder.add_evaluation(quality=quality.as_dict())
-    print(f"accuracy  {quality.accuracy:.4f}\nloss      {quality.loss:.4f}\n")
-    print(f"{_class_table(quality)}\n\n{_confusion_table(quality)}")
-    if values.stability:
-        _judge_stability(folder, model, values)
-    return 0
-
-
-def _judge_stability(
-    folder: training.RunFolder, model: keras.Model, values: flags.FlagValues
-) -> None:
-    stability = stability_runs.measure(folder, model, trained.load_splits(folder), values)
-    folder.add_evaluation(stability=stability.as_dict())
-    print("", stability.table(), "\n".join(stability.verdicts), sep="\n\n")
-
-
-def _class_table(quality: evaluate.Quality) -> str:
-    width = max(len("class"), *map(len, quality.labels))
-    rows = [f"{'class':{width}}  precision  recall     F1  examples"]
-    for label, precision, recall, f1, support in zip(
-        quality.labels, quality.precision, quality.recall, quality.f1, quality.support, strict=True
-    ):
-        rows.append(f"{label:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:5.3f}  {support:8}")
-    return "\n".join(rows)
 
 
 def _draw(folder: training.RunFolder, name: str, section: Mapping[str, Any]) -> list[Any]:

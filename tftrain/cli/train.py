@@ -26,7 +26,7 @@ from typing import Any
 from absl import flags
 
 from tftrain import data, distribute, export, training
-from tftrain.cli import arguments, learning_rate, report, saving, served_inputs
+from tftrain.cli import arguments, learning_rate, recording, report, saving, served_inputs
 from tftrain.errors import CheckpointError, Preempted, RunFolderError
 from tftrain.export import verification
 from tftrain.keras_api import keras, require_tensorflow_backend
@@ -54,6 +54,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "verify_export", True, "compare the SavedModel with the model before publishing", values
     )
     saving.define_flags(values)
+    recording.define_flags(values)
 
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
@@ -69,6 +70,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
     if values.overwrite and not values.out:
         yield "--overwrite needs --out: the run folder to replace"
     yield from saving.problems(values)
+    yield from recording.problems(values)
     if _restarted(values):  # the job's first start has checked the same flags
         return
     if values.resume:
@@ -200,7 +202,6 @@ def _train(
     from tftrain import callbacks
 
     config, examples = experiment.config, len(experiment.splits.train)
-    monitor = callbacks.ResourceMonitor(folder.path)
     guard = config.nan_guard
     shown = [
         *([callbacks.GradientClipping(config.clip)] if config.clip else []),
@@ -208,8 +209,7 @@ def _train(
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.GradientBytes(),
         *([_starting_verification()] if _is_verified(experiment, values) else []),
-        monitor,
-        callbacks.MetricsLog(folder.metrics, resources=monitor),
+        *recording.callbacks(values, folder, experiment),
         *saving.callbacks(values, folder, experiment),
     ]
     training.run(experiment, folder, shown, first_epoch)

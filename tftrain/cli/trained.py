@@ -10,6 +10,7 @@ import numpy as np
 from tftrain import data, evaluate, optim, training
 from tftrain.errors import RunFolderError, TftrainError
 from tftrain.keras_api import keras
+from tftrain.refusals import refusals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,15 @@ def one_run(positional: Sequence[str]) -> Iterator[str]:
     if len(positional) != 1:
         received = f"{len(positional)}: {' '.join(positional)}" if positional else "none"
         yield f"expected one run folder, received {received}"
+
+
+def several_runs(positional: Sequence[str]) -> Iterator[str]:
+    """The same for a command that takes two or more runs that have a model."""
+    if len(positional) < 2:
+        received = f"one: {positional[0]}" if positional else "none"
+        yield f"expected two or more run folders, received {received}"
+    for path in dict.fromkeys(positional):
+        yield from refusals(lambda path=path: training.RunFolder.open(path).require_model())
 
 
 def load_model(folder: training.RunFolder) -> keras.Model:

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tftrain.report import plots, templates
+from tftrain.report import templates
+from tftrain.report.pictures import drawn
 
 if TYPE_CHECKING:
     from tftrain.compress import Report
@@ -37,18 +38,22 @@ def render_compression(page: CompressionPage) -> str:
     from tftrain.compress import report_tables  # with Keras, which --help must not wait for
 
     measured = page.report.variants
-    kinds = [_kind(page.report, one) for one in measured]
     return templates.render(
         "compression.html",
+        title=f"{page.title}, compressed",
+        told="",
+        contents=(),
         page=page,
         verdict=page.report.verdict,
-        picture=plots.as_data_uri(page.report.figure()),
+        picture=drawn(page.report.figure(), "Size of each variant's file against its accuracy"),
         sizes=report_tables.SIZES,
         sizes_mean=report_tables.SIZES_MEAN,
-        variants=list(zip(report_tables.size_rows(measured), kinds, strict=True)),
+        variants=report_tables.size_rows(measured),
+        kinds=[_kind(page.report, one) for one in measured],
         latency_columns=report_tables.latency_columns(measured),
         latencies=report_tables.latency_rows(measured),
         latency_means=report_tables.LATENCY_MEANS,
+        made=[(one.name, one.how, ", ".join(page.files.get(one.name, []))) for one in measured],
         facts={"Settings": page.settings, "Environment": page.environment},
     )
 

@@ -2,61 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-_INK, _TRAIN, _VALIDATION = "#2b2b2b", "#3465a4", "#cc6600"
-
-
-def learning_curves(metrics: Sequence[dict[str, Any]]) -> Figure:
-    """Loss and accuracy an epoch, training and validation.
-
-    Args:
-        metrics: The lines of metrics.jsonl.
-    """
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    epochs = [line["epoch"] for line in metrics]
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for key, label, colour in (
-            (name, "training", _TRAIN),
-            (f"val_{name}", "validation", _VALIDATION),
-        ):
-            if key in metrics[0]:
-                values = [np.nan if line[key] is None else line[key] for line in metrics]
-                axes.plot(epochs, values, ".-", color=colour, label=label, markersize=4)
-        axes.set(xlabel="epoch", title=name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return figure
-
-
-def learning_rate(
-    planned: Sequence[tuple[float, float]], metrics: Sequence[dict[str, Any]]
-) -> Figure:
-    """The learning rate along the training: as planned, and as the epochs' ends found it.
-
-    Args:
-        planned: Pairs of epochs done and the rate, in order; possibly none.
-        metrics: The lines of metrics.jsonl.
-    """
-    figure = Figure(figsize=(9, 2.4), layout="constrained")
-    axes = figure.subplots()
-    if planned:
-        axes.plot(*zip(*planned, strict=True), "-", color=_TRAIN, label="schedule")
-    found = [(line["epoch"], line["learning_rate"]) for line in metrics]
-    axes.plot(*zip(*found, strict=True), ".", color=_VALIDATION, label="at the epoch's end")
-    largest = max(rate for _, rate in (*planned, *found))
-    axes.set(xlabel="epochs done", title="learning rate", ylim=(0, 1.1 * largest or None))
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return figure
+_TRAIN, _VALIDATION = "#3465a4", "#cc6600"
 
 
 def learning_rate_search(rates: np.ndarray, losses: np.ndarray, suggestion: float) -> Figure:
@@ -79,30 +30,20 @@ def learning_rate_search(rates: np.ndarray, losses: np.ndarray, suggestion: floa
 
 
 def confusion_matrix(confusion: np.ndarray, labels: Sequence[str]) -> Figure:
-    """Counts by true and predicted class; shading grows with the share of the true class.
+    """Of many classes: shading by true and predicted class grows with the share of the true class.
 
-    The shading is the share's cube root, so that rare mistakes show beside a full diagonal.
+    The shading is the share's cube root, so that rare mistakes show beside a full diagonal. Classes
+    are told by their numbers, from 0.
 
     Args:
         confusion: Counts `[K, K]`; row: true class, column: predicted class.
         labels: Names of the K classes.
     """
-    count = len(labels)
-    side = min(1.5 + 0.4 * count, 14)
-    figure = Figure(figsize=(side, side), layout="constrained")
+    figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     shade = np.cbrt(confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1))
-    axes.imshow(shade, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(count), labels, rotation=90 if max(map(len, labels)) > 2 else 0)
-    axes.set_yticks(range(count), labels)
-    axes.set(xlabel="predicted", ylabel="true")
-    if count <= 20:
-        for row, column in zip(*np.nonzero(confusion), strict=True):
-            colour = "white" if shade[row, column] > 0.7 else _INK
-            axes.text(
-                column, row, confusion[row, column], ha="center", va="center", color=colour,
-                fontsize=8,
-            )  # fmt: skip
+    axes.imshow(shade, cmap="Blues", vmin=0, vmax=1, interpolation="none")
+    axes.set(xlabel=f"predicted, of {len(labels)} classes", ylabel="true")
     return figure
 
 
@@ -123,10 +64,3 @@ def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 8) -> F
         axes.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=1)
         axes.set_title(title, fontsize=8)
     return figure
-
-
-def as_data_uri(figure: Figure) -> str:
-    """The figure as a PNG inside a `data:` address, so that a page needs no other file."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

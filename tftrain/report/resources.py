@@ -1,4 +1,4 @@
-"""What a run used of the machine: a figure and a table."""
+"""What a run used of the machine: two figures and a table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from tftrain.report import style
+from tftrain.report.pictures import drawn
+from tftrain.report.sections import Section, Table
 
 _ROWS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("examples_per_second", "examples per second", "{:,.0f}".format),
@@ -24,33 +28,63 @@ _ROWS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("disk_free_bytes", "free on the run's disk", lambda b: f"{b / 1e9:.1f} GB"),
 )
 _SHARES = (
-    ("cpu_share", "processor", "#3465a4"),
-    ("memory_share", "memory", "#4e9a06"),
-    ("input_wait_share", "waiting for data", "#cc6600"),
-    ("gpu_share", "GPUs", "#75507b"),
+    ("cpu_share", "processor", style.BLUE),
+    ("memory_share", "memory", style.GREEN),
+    ("input_wait_share", "waiting for data", style.ORANGE),
+    ("gpu_share", "GPUs", style.PURPLE),
 )
+_COLUMNS = ("in an epoch", "least", "median", "most")
 
 
-def figure(metrics: Sequence[Mapping[str, Any]]) -> Figure:
-    """Speed, and shares of what there is, by epoch.
+def section(metrics: Sequence[Mapping[str, Any]]) -> Section | None:
+    """Throughput and resources over time; None where they were not recorded.
+
+    Args:
+        metrics: The lines of metrics.jsonl.
+    """
+    rows = table(metrics)
+    if not rows:
+        return None
+    return Section(
+        "resources",
+        "Throughput and resources",
+        pictures=[
+            drawn(speed(metrics), "Examples per second by epoch; the table has its range"),
+            drawn(shares(metrics), "Shares in use by epoch; the table has their ranges"),
+        ],
+        tables=[Table(_COLUMNS, rows, "Resources: least, median and most of all epochs")],
+    )
+
+
+def speed(metrics: Sequence[Mapping[str, Any]]) -> Figure:
+    """Examples per second, by epoch.
 
     Args:
         metrics: The lines of metrics.jsonl, at least one of them with `resources`.
     """
-    drawn = Figure(figsize=(9, 2.8), layout="constrained")
-    speed, shares = drawn.subplots(1, 2)
-    _line(speed, metrics, "examples_per_second", "examples per second", "#3465a4")
-    speed.set(title="examples per second", ylim=(0, None))
+    figure, (axes,) = style.panels([2.6])
+    _line(axes, metrics, "examples_per_second", "examples per second", style.BLUE)
+    axes.set(xlim=(0, None), ylim=(0, None))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    style.title(axes, "examples per second")
+    return figure
+
+
+def shares(metrics: Sequence[Mapping[str, Any]]) -> Figure:
+    """Shares of what there is that were in use, by epoch.
+
+    Args:
+        metrics: As above.
+    """
+    figure, (axes,) = style.panels([2.6])
     for name, label, colour in _SHARES:
-        _line(shares, metrics, name, label, colour)
-    shares.set(title="share in use", ylim=(0, 1.02))
-    shares.yaxis.set_major_formatter("{x:.0%}")
-    shares.legend(fontsize=8)
-    for axes in (speed, shares):
-        axes.set(xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-    return drawn
+        _line(axes, metrics, name, label, colour)
+    axes.set(xlim=(0, None), ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    style.title(axes, "share in use")
+    if axes.lines:
+        style.legend(axes)
+    return figure
 
 
 def table(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
@@ -69,4 +103,4 @@ def _line(
     values = [line.get("resources", {}).get(name, np.nan) for line in metrics]
     if not np.isnan(values).all():
         epochs = [line["epoch"] for line in metrics]
-        axes.plot(epochs, values, ".-", color=colour, label=label, markersize=4)
+        style.line(axes, epochs, values, color=colour, label=label)

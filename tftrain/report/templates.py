@@ -9,6 +9,11 @@ import jinja2
 
 def render(name: str, **values: Any) -> str:
     """The page of a template, all that is inserted escaped."""
-    loader = jinja2.PackageLoader("tftrain.report", ".")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tftrain.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
     return environment.get_template(name).render(**values)
