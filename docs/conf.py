@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "command_help",
+    "left_out",
     "navigation",
     "programs",
     "public_types",
@@ -41,6 +42,7 @@ navigation = {
     "docs/design/README": [(None, ["*"])],
     "recipes/README": [(None, ["*"])],
 }
+highlight_language = "none"  # of blocks that say none: mostly commands and output
 nitpicky = True
 default_role = "literal"  # docstrings put code in single backticks
 myst_heading_anchors = 4
@@ -48,14 +50,7 @@ napoleon_use_ivar = True  # a property may stand among the attributes, too
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_default_options = {
-    "members": True,
-    "exclude-members": ",".join(  # a callback's hooks are for Keras to call
-        f"on_{what}_{when}"
-        for what in ("train", "epoch", "test", "train_batch", "test_batch")
-        for when in ("begin", "end")
-    ),
-}
+autodoc_default_options = {"members": True}
 python_maximum_signature_line_length = 88
 
 html_theme = "furo"
