@@ -4,13 +4,17 @@ BIN := $(VENV)/bin
 # setuptools warns about every editable install
 INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 
-.PHONY: demo test lint clean
+.PHONY: demo test docs lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/tftrain train
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n auto
+
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx -W --keep-going --quiet -d build/doctrees -c docs . build/docs
+	@echo build/docs/index.html
 
 lint: $(VENV)/installed-dev
 	$(BIN)/pre-commit run --all-files

@@ -7,19 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import requests
 
 import tftrain
-from tftrain.cli import arguments
-from tftrain.cli.main import find, main
+from tests import documents
+from tftrain.cli.main import main
 
-README = (Path(tftrain.__file__).parents[1] / "README.md").read_text()
-COMMAND_LINES = re.findall(r"^tftrain (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+README = documents.ROOT / "README.md"
 
 
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return [block.text for block in documents.blocks(README) if block.language == language]
 
 
 def test_python_runs_as_it_stands(tmp_path, monkeypatch, capsys):
@@ -29,16 +27,6 @@ def test_python_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     accuracy = float(re.search(r"'accuracy': (0\.\d+)", capsys.readouterr().out)[1])
     assert accuracy > 0.95
     assert (tmp_path / "exports/digits/1/saved_model.pb").exists()
-
-
-@pytest.mark.parametrize("line", COMMAND_LINES)
-def test_commands_have_flags_that_exist(line):
-    from absl import flags
-
-    command, rest = find(shlex.split(line))
-    values = flags.FlagValues()
-    command.define_flags(values)
-    assert arguments.parse(values, rest).problems == ()
 
 
 def test_the_command_block_runs_in_order(tmp_path, monkeypatch):
@@ -76,9 +64,3 @@ def test_what_is_served_can_be_asked(tmp_path, monkeypatch, finished_run):
         finally:
             server.terminate()
     assert answer["model_version_status"][0]["state"] == "AVAILABLE"
-
-
-def test_make_targets_exist():
-    makefile = (Path(tftrain.__file__).parents[1] / "Makefile").read_text()
-    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
-        assert f"\n{target}:" in makefile

@@ -85,7 +85,7 @@ class GradientCallback(TracedCallback):
         """Raises CallbackError if the callback contradicts the optimizer or another callback."""
 
     def make_state(self, variables: Sequence[Any]) -> None:
-        """Makes the `state_variable`s to measure into."""
+        """Makes the variables, each by `state_variable`, to measure into."""
 
     @abc.abstractmethod
     def tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:

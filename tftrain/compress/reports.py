@@ -78,11 +78,12 @@ class Report:
         return size_plot.sizes_and_accuracies(self)
 
     def save(self, folder: str | os.PathLike[str]) -> tuple[Path, Path]:
-        """Writes `compression.json` and `compression.png` into an existing folder.
+        """Writes `compression.json` and `compression.png` into a folder, made if missing.
 
         Returns:
             Their paths.
         """
+        Path(folder).mkdir(parents=True, exist_ok=True)
         document, picture = Path(folder, "compression.json"), Path(folder, "compression.png")
         with replace_file(document) as temporary:
             temporary.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
@@ -108,7 +109,7 @@ def report(
 
     Args:
         variants: Keras models, LiteRT files and what `quantize_aware` returns, by their names; or
-            `Variant`s. The first is what the others are compared with.
+            each a `Variant`. The first is what the others are compared with.
         examples: `(x, y)`, or something with `.x` and `.y`: x `[N, ...]`, true classes `[N]`.
         max_accuracy_drop: How much accuracy may be lost, as a share: 0.01 is a point.
         labels: Names of the classes.

@@ -45,7 +45,7 @@ class Variant:
 
     @functools.cached_property
     def content(self) -> bytes:
-        """The file to ship: LiteRT; of a Keras model without one, .keras without an optimizer."""
+        """The LiteRT file; of a Keras model without one, the .keras file without an optimizer."""
         if self.lite is not None:
             return self.lite.content
         bare = keras.models.clone_model(self.model)

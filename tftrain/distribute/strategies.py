@@ -50,7 +50,7 @@ def strategy(
         peer_timeout: Seconds without a sign of life after which a worker is taken for dead.
 
     Returns:
-        The strategy. Asked again for the same, the same object: a process has one cluster. The
+        The strategy. Asked again for the same, the same object, as a process has one cluster. The
         one asked for last is the one that `fit` expects: after `one`, models made outside any
         scope are trained as Keras trains them.
 

@@ -43,7 +43,7 @@ def convert(
         seed: Of the choice of examples.
 
     Returns:
-        The model, not yet compared with its source: see `require_alike`.
+        The model, not yet compared with its source; `require_alike` does that.
 
     Raises:
         CompressionError: It cannot be converted; said before any work.

@@ -13,7 +13,7 @@ from tftrain.optim.decayed_variables import takes_decay
 
 
 def regularize(model: keras.Model, *, l1: float = 0.0, l2: float = 0.0) -> keras.Model:
-    """Adds l1 * sum(|w|) + l2 * sum(w^2) of every kernel and embedding to the model's loss.
+    """Adds `l1 * sum(|w|) + l2 * sum(w^2)` of every kernel and embedding to the model's loss.
 
     Biases and normalization are left alone, frozen layers too. The penalty is a part of the loss
     that Keras reports. It is written into the layers' configuration, so a saved and loaded model

@@ -145,7 +145,7 @@ class RecordSet:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A digest of the content: other examples, order, labels or types give another."""
+        """A digest of the content. Other examples, order, labels or types give another."""
         digest = hashlib.sha256(repr((self.manifest.schema, self.info.labels)).encode())
         for name, split in sorted(self.splits.items()):
             for shard in split.shards:

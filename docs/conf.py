@@ -1,0 +1,62 @@
+"""The site of the documentation: `make docs` builds it into build/docs.
+
+The source folder is the repository's root (`sphinx-build -c docs . build/docs`), so that a link
+from file to file is the same on the site and in the repository.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path[:0] = [str(ROOT), str(HERE / "extensions")]
+
+import tftrain  # noqa: E402
+
+project = "tftrain"
+release = tftrain.__version__
+root_doc = "docs/index"
+include_patterns = ["docs/**.md", "recipes/README.md", "recipes/*.py", "*.md"]
+exclude_patterns = [  # folders that are not even looked into
+    path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in ("docs", "recipes")
+]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "command_help",
+    "left_out",
+    "navigation",
+    "programs",
+    "public_types",
+]
+navigation = {
+    "docs/index": [
+        (None, ["quickstart", "how-to/README", "/recipes/README", "*from*"]),
+        ("Reference", ["reference/command-line", "reference/README"]),
+        ("What to expect", ["correctness", "speed*", "reliability"]),
+        ("How it is built", ["architecture", "design/README", "/CHANGELOG", "/README*"]),
+    ],
+    "docs/how-to/README": [(None, ["*"])],
+    "docs/reference/README": [(None, ["*"])],
+    "docs/design/README": [(None, ["*"])],
+    "recipes/README": [(None, ["*"])],
+}
+highlight_language = "none"  # of blocks that say none: mostly commands and output
+nitpicky = True
+default_role = "literal"  # docstrings put code in single backticks
+myst_heading_anchors = 4
+napoleon_use_ivar = True  # a property may stand among the attributes, too
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_default_options = {"members": True}
+python_maximum_signature_line_length = 88
+
+html_theme = "furo"
+html_title = f"tftrain {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_extra_path = ["start"]  # index.html, which leads to docs/index.html
+html_copy_source = False
+html_show_sphinx = False
