@@ -27,7 +27,6 @@ from tftrain.cli import trained
 from tftrain.errors import EvaluationError
 from tftrain.evaluate.right_answers import predicted
 from tftrain.keras_api import require_tensorflow_backend
-from tftrain.refusals import refusals
 
 _FACTS = ("parameters", "epochs", "train_seconds", "examples_per_second", "engine")
 
@@ -99,7 +98,7 @@ def _common_test_set(folders: Sequence[training.RunFolder]) -> data.Examples:
 
 
 def _is_same(first: data.Splits, other: data.Splits) -> bool:
-    """Whether the test sets hold the same examples: a record set has them in an order of its own."""
+    """Whether the test sets hold the same examples, in any order: records have one of their own."""
     return other is first or (
         first.info.classes == other.info.classes and _content(first.test) == _content(other.test)
     )
