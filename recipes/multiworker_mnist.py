@@ -70,6 +70,8 @@ def main(_: list[str]) -> None:
     train(model, splits.train, str(out / "backup"))
     loss, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}, loss: {loss:.6f}")
+    if tftrain.distribute.is_writer(strategy):
+        tftrain.app.write_result(out, {"test accuracy": accuracy, "loss": loss})
     path = tftrain.export.keras(model, out / "model.keras")  # in every worker; the chief's is kept
     print(f"model: {path}")
 

@@ -74,6 +74,7 @@ def main(_: list[str]) -> None:
     model.fit(batches(splits.train), epochs=EPOCHS.value, verbose=2)
     loss, accuracy = model.evaluate(splits.test.x, splits.test.y, batch_size=BATCH, verbose=0)
     print(f"test accuracy: {accuracy:.4f}, loss: {loss:.4f}")
+    tftrain.app.write_result(out, {"test accuracy": accuracy, "loss": loss})
     print(f"model: {tftrain.export.keras(model, out / 'model.keras')}")
 
 
