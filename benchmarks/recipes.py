@@ -39,7 +39,7 @@ LAST_LINES = 5  # of a recipe that fails
 CHECK = flags.DEFINE_bool("check", False, "only compare with what is expected; write nothing")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with mnist.npz")
 DATASET = flags.DEFINE_enum("dataset", "mnist", DATASETS, "what to run on, and which table")
-LIMIT = flags.DEFINE_integer("limit", 1800, "seconds that a run may take", lower_bound=1)
+LIMIT = flags.DEFINE_integer("limit", 3600, "seconds that a run may take", lower_bound=1)
 ONLY = flags.DEFINE_list("only", NAMES, "some of the recipes, separated by commas")
 PAGE = flags.DEFINE_string("page", str(ROOT / "recipes/README.md"), "where the table is written")
 QUICK = flags.DEFINE_bool("quick", False, "one epoch, nothing is compared or written")
