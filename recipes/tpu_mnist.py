@@ -5,8 +5,8 @@
     python recipes/tpu_mnist.py --strategy=mirrored --dataset=digits --epochs=30   # no TPU
 
 Time: unknown on a TPU; about a quarter of a minute for the digits on two logical CPUs.
-Expected: on two logical CPUs a test accuracy of about 0.97 for the digits (measured: 0.9750). MNIST:
-README.md.
+Expected: on two logical CPUs a test accuracy of about 0.97 for the digits (measured: 0.9750).
+MNIST: README.md.
 
 What was run: the same code on two logical CPU devices, and, on a host without a TPU, that it ends
 at once with one line that says so. What was not run: anything on a TPU. The choices below
