@@ -112,6 +112,8 @@ def main(_: list[str]) -> None:
             accuracies[name].append(accuracy)
             print(f"seed {seed}, {name}: test accuracy: {accuracy:.4f}")
     show(accuracies)
+    figures = {f"{name}, mean": np.mean(values) for name, values in accuracies.items()}
+    tftrain.app.write_result(out, figures)
     plot(accuracies, out / "accuracy.png")
     print(f"plot: {out / 'accuracy.png'}")
     print(f"last model: {tftrain.export.keras(model, out / 'model.keras')}")

@@ -64,6 +64,9 @@ def main(_: list[str]) -> None:
     variants = compress(model, splits.train)
     report = tftrain.compress.report(variants, splits.test, max_accuracy_drop=0.005)
     print(report)
+    accuracies = {one.name: one.accuracy for one in report.variants}
+    times = report.variants[0].gzip_bytes / report.variants[-1].gzip_bytes
+    tftrain.app.write_result(out, {**accuracies, "times smaller by gzip": times})
     _, picture = report.save(out)
     print(f"plot: {picture}")
     print(f"for LiteRT: {variants['int8'].lite.save(out / 'model.tflite')}")

@@ -44,8 +44,8 @@ def build_model(info: tftrain.data.Info, codec: str) -> keras.Model:
     return model
 
 
-def train(model: keras.Model, splits: tftrain.data.Splits, name: str) -> float:
-    """Megabytes that each replica has sent."""
+def train(model: keras.Model, splits: tftrain.data.Splits, name: str) -> tuple[float, float]:
+    """Test accuracy, and megabytes that each replica has sent."""
     history = model.fit(
         splits.train.x,
         splits.train.y,
@@ -57,7 +57,7 @@ def train(model: keras.Model, splits: tftrain.data.Splits, name: str) -> float:
     loss, accuracy = model.evaluate(splits.test.x, splits.test.y, batch_size=500, verbose=0)
     sent = sum(history.history.get("gradient_bytes", [0])) / 1e6
     print(f"{name}: test accuracy: {accuracy:.4f}, loss: {loss:.4f}; {sent:.1f} MB a replica")
-    return sent
+    return accuracy, sent
 
 
 def main(_: list[str]) -> None:
@@ -65,14 +65,17 @@ def main(_: list[str]) -> None:
     strategy = tftrain.distribute.strategy("auto", devices=DEVICES.value)
     splits = tftrain.data.load(DATASET.value, data_dir=DATA_DIR.value, validation=0)
     out = tftrain.app.output_folder(OUT.value)
-    sent = {}
+    figures, sent = {}, {}
     for codec in ("none", CODEC.value):
         keras.utils.set_random_seed(SEED.value)
         with strategy.scope():
             model = build_model(splits.info, codec)
-        sent[codec] = train(model, splits, codec)
+        figures[codec], sent[codec] = train(model, splits, codec)
     if sent["none"]:
-        print(f"{CODEC.value} sent {sent[CODEC.value] / sent['none']:.1%} of the bytes")
+        figures["share of the bytes"] = sent[CODEC.value] / sent["none"]
+        print(f"{CODEC.value} sent {figures['share of the bytes']:.1%} of the bytes")
+    if tftrain.distribute.is_writer(strategy):
+        tftrain.app.write_result(out, figures)
     model.save(out / "model.keras")
 
 

@@ -79,11 +79,14 @@ def train(way: Way, splits: tftrain.data.Splits) -> keras.Model:
 def main(_: list[str]) -> None:
     splits = tftrain.data.load(DATASET.value, data_dir=DATA_DIR.value, validation=0)
     out = tftrain.app.output_folder(OUT.value)
+    figures = {}
     for way in ways(LARGE[DATASET.value]):
         model = train(way, splits)
         _, accuracy = model.evaluate(splits.test.x, splits.test.y, batch_size=1000, verbose=0)
         steps = int(model.optimizer.iterations)
         print(f"batch {way.batch:5} steps {steps:5} {way.title:28} test accuracy: {accuracy:.4f}")
+        figures[f"{way.title}, batch {way.batch}"] = accuracy
+    tftrain.app.write_result(out, figures)
     print(f"model of the last: {tftrain.export.keras(model, out / 'model.keras')}")
 
 

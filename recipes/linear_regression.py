@@ -158,7 +158,7 @@ def main(_: list[str]) -> None:
     x, y = load_data()
     out = tftrain.app.output_folder(OUT.value)
     optimum = smallest_loss(x, y)
-    curves = {}
+    curves, figures = {}, {}
     for rule, optimizer in (
         (gradient_descent, keras.optimizers.SGD(RATE)),
         (adam, keras.optimizers.Adam(RATE, BETA_1, BETA_2, EPSILON)),
@@ -170,7 +170,10 @@ def main(_: list[str]) -> None:
             f"{name}: mean squared error {losses[0]:.4f} -> {losses[-1]:.8f}; "
             f"at most {difference:.1e} from keras.optimizers.{type(optimizer).__name__}"
         )
+        figures[f"{name}, difference from Keras"] = difference
+        figures[f"{name}, loss above the minimum"] = losses[-1] - optimum
     print(f"least squares: mean squared error {optimum:.8f}")
+    tftrain.app.write_result(out, figures)
     plot(curves, optimum, out / "convergence.png")
     print(f"plot: {out / 'convergence.png'}")
 

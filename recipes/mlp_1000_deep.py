@@ -88,6 +88,8 @@ def main(_: list[str]) -> None:
     _, linear_accuracy = linear.evaluate(test_x, test_y, verbose=0)
     _, accuracy = model.evaluate(test_x, test_y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}, linear model: {linear_accuracy:.4f}")
+    figures = {"test accuracy": accuracy, "linear model": linear_accuracy}
+    tftrain.app.write_result(out, figures)
     print(f"model: {tftrain.export.keras(model, out / 'model.keras')}")
 
 

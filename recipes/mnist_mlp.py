@@ -66,9 +66,12 @@ def main(_: list[str]) -> None:
     train(model, splits.train)
     loss, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}, loss: {loss:.4f}")
+    figures = {"test accuracy": accuracy, "loss": loss}
     for path in save(model, out):
         difference = largest_difference(model, path, splits.test.x)
         print(f"{path}: read back, its outputs differ by at most {difference:.1e}")
+        figures[f"difference of the {path.suffix} file"] = difference
+    tftrain.app.write_result(out, figures)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def main(_: list[str]) -> None:
     train(model, splits.train)
     loss, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}, loss: {loss:.4f}")
+    tftrain.app.write_result(out, {"test accuracy": accuracy, "loss": loss})
     print(f"model: {tftrain.export.keras(model, out / 'model.keras')}")
 
 

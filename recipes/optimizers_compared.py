@@ -121,6 +121,7 @@ def main(_: list[str]) -> None:
         runs.append(best(name, splits))
         run = runs[-1]
         print(f"{name:20} rate {run.rate:<8.2g} loss {run.losses[-1]:.4f} test {run.test:.4f}")
+    tftrain.app.write_result(out, {run.name: run.test for run in runs})
     with replace_file(out / "compared.png") as temporary:
         draw(runs).savefig(temporary, format="png", dpi=110)
     print(f"plot: {out / 'compared.png'}")

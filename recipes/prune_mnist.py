@@ -65,9 +65,13 @@ def main(_: list[str]) -> None:
     train(model, splits.train)
     pruned = prune(model, splits.train)
     show_zeros(pruned)
-    print(tftrain.compress.report({"dense": model, "pruned": pruned}, splits.test, rounds=0))
+    report = tftrain.compress.report({"dense": model, "pruned": pruned}, splits.test, rounds=0)
+    print(report)
     _, accuracy = pruned.evaluate(splits.test.x, splits.test.y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}")
+    dense, small = report.variants
+    times = dense.gzip_bytes / small.gzip_bytes
+    tftrain.app.write_result(out, {"test accuracy": accuracy, "times smaller by gzip": times})
     print(f"model: {tftrain.export.keras(pruned, out / 'model.keras')}")
     print(f"for LiteRT: {tftrain.export.tflite(pruned, out / 'model.tflite')}")
 

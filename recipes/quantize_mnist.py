@@ -58,9 +58,13 @@ def main(_: list[str]) -> None:
     model = build_model(splits.info)
     train(model, splits.train)
     variants = {"float32": model, **quantize(model, splits.train, out)}
-    print(tftrain.compress.report(variants, splits.test, max_accuracy_drop=0.002))
+    report = tftrain.compress.report(variants, splits.test, max_accuracy_drop=0.002)
+    print(report)
     _, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}")
+    times = report.variants[0].bytes / report.variants[-1].bytes
+    accuracies = {one.name: one.accuracy for one in report.variants}
+    tftrain.app.write_result(out, {**accuracies, "int8, times smaller": times})
     print(f"model: {tftrain.export.keras(model, out / 'model.keras')}")
 
 

@@ -106,8 +106,8 @@ def ask_grpc(address: str, name: str, images: np.ndarray) -> np.ndarray:
     return tf.make_ndarray(answer.outputs["outputs"])
 
 
-def compare(rest: str, grpc: str, name: str, test: tftrain.data.Examples) -> None:
-    """Prints what both protocols answer, side by side."""
+def compare(rest: str, grpc: str, name: str, test: tftrain.data.Examples) -> dict[str, float]:
+    """Prints what both protocols answer, side by side; how well, and how far they are apart."""
     is_integer = input_dtype(rest, name) == "DT_UINT8"
     images = np.round(test.x * 255).astype(np.uint8) if is_integer else test.x
     batches = [images[start : start + 256] for start in range(0, len(images), 256)]
@@ -117,8 +117,11 @@ def compare(rest: str, grpc: str, name: str, test: tftrain.data.Examples) -> Non
     for true, one, other in zip(test.y[:SHOWN], by_rest, by_grpc, strict=False):
         cells = [f"{answer.argmax()} ({answer.max():.4f})" for answer in (one, other)]
         print(f"{true:>4}  {cells[0]:<14}{cells[1]}")
-    print(f"largest difference of the two: {np.abs(by_rest - by_grpc).max():.1e}")
-    print(f"test accuracy: {np.mean(by_rest.argmax(axis=1) == test.y):.4f}")
+    difference = np.abs(by_rest - by_grpc).max()
+    accuracy = np.mean(by_rest.argmax(axis=1) == test.y)
+    print(f"largest difference of the two: {difference:.1e}")
+    print(f"test accuracy: {accuracy:.4f}")
+    return {"test accuracy": accuracy, "largest difference": difference}
 
 
 def main(_: list[str]) -> None:
@@ -127,7 +130,8 @@ def main(_: list[str]) -> None:
     splits = tftrain.data.load(DATASET.value, data_dir=DATA_DIR.value)
     name = NAME.value or DATASET.value
     if REST.value:
-        compare(REST.value, GRPC.value, name, splits.test)
+        figures = compare(REST.value, GRPC.value, name, splits.test)
+        tftrain.app.write_result(out, figures)
         return
     base = Path(BASE.value or out / name)
     if not BASE.value:
@@ -135,7 +139,8 @@ def main(_: list[str]) -> None:
         print(f"export: {tftrain.export.saved_model(model, base)}")
         print(f"model: {tftrain.export.keras(model, out / 'model.keras')}")
     with server(base, name) as address:
-        compare(address["REST"], address["gRPC"], name, splits.test)
+        figures = compare(address["REST"], address["gRPC"], name, splits.test)
+    tftrain.app.write_result(out, figures)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """A script's entry: what it accepts, what it prints, what it exits with."""
 
+import json
+
+import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
@@ -103,3 +106,16 @@ def test_another_backend_is_refused(python):
     assert done.returncode == 2
     assert done.stderr.startswith("script.py: KERAS_BACKEND is 'jax'")
     assert done.stdout == ""
+
+
+def test_a_result_replaces_the_one_before(tmp_path):
+    app.write_result(tmp_path, {"test accuracy": np.float32(0.5)})
+    path = app.write_result(tmp_path, {"test accuracy": np.float32(0.25), "loss": 1})
+    assert json.loads(path.read_text()) == {"test accuracy": 0.25, "loss": 1.0}
+    assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_figure_that_is_not_finite_is_refused_by_name(tmp_path):
+    with pytest.raises(TftrainError, match="loss is nan; expected a finite number"):
+        app.write_result(tmp_path, {"accuracy": 0.1, "loss": float("nan")})
+    assert not list(tmp_path.iterdir())

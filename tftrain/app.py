@@ -15,14 +15,17 @@ Example:
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
+from tftrain.atomic import replace_file
 from tftrain.errors import INTERRUPTED, BadInput, TftrainError
 from tftrain.keras_api import require_tensorflow_backend
 
@@ -65,6 +68,33 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{folder} cannot be written to: choose another folder")
     return folder
+
+
+def write_result(folder: str | os.PathLike[str], figures: Mapping[str, Any]) -> Path:
+    """Keeps what a script has found in `folder/result.json`, for programs that compare runs.
+
+    Args:
+        folder: An existing one.
+        figures: Numbers by their names, as the script prints them.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        TftrainError: A figure is not a finite number.
+
+    Example:
+        >>> import tempfile
+        >>> write_result(tempfile.mkdtemp(), {"test accuracy": 0.975}).read_text()
+        '{"test accuracy": 0.975}\\n'
+    """
+    numbers = {name: float(figure) for name, figure in figures.items()}
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise TftrainError(f"{name} is {number}; expected a finite number")
+    with replace_file(Path(folder) / "result.json") as temporary:
+        temporary.write_text(f"{json.dumps(numbers)}\n", encoding="utf-8")
+    return Path(folder) / "result.json"
 
 
 def _on_tensorflow(main: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:

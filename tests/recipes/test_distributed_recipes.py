@@ -1,5 +1,6 @@
 """The recipes that need more than one device, as real jobs, a few steps on the digits."""
 
+import json
 import re
 
 import pytest
@@ -81,10 +82,13 @@ def test_it_ends_well_and_has_learned(job):
     assert results(output)
 
 
-def test_it_leaves_one_model_and_nothing_else(job):
-    name, _, _, folder = job
+def test_it_leaves_one_model_one_result_and_nothing_else(job):
+    name, _, output, folder = job
     out = folder / "recipe-output" / JOBS[name]
-    assert [path.name for path in out.iterdir()] == ["model.keras"]
+    assert sorted(path.name for path in out.iterdir()) == ["model.keras", "result.json"]
+    figures = json.loads((out / "result.json").read_text())
+    accuracy, _ = results(output)[0]
+    assert accuracy in [round(figure, 4) for figure in figures.values()]
     assert keras.models.load_model(out / "model.keras").output_shape == (None, 10)
 
 

@@ -1,5 +1,6 @@
 """Every recipe, from flags to files: a few steps on data that are at hand."""
 
+import json
 import os
 import re
 import runpy
@@ -72,6 +73,17 @@ def test_learns_and_says_how_well(name, first_run, capsys):
     _, _, printed = first_run(name, capsys)
     accuracy = float(re.search(r"test accuracy: (\d\.\d{4})", printed)[1])
     assert 0.15 < accuracy <= 1  # one epoch is a few steps; a guess is 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_leaves_its_figures_for_programs(name, first_run, capsys):
+    _, out, printed = first_run(name, capsys)
+    figures = json.loads((out / "result.json").read_text())
+    assert figures
+    for figure in figures.values():
+        assert isinstance(figure, float)
+    if name in CLASSIFIERS and name != "augmented_cnn":  # it gives the mean of three
+        assert f"test accuracy: {figures['test accuracy']:.4f}" in printed
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -280,7 +292,7 @@ def test_as_a_command(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     written = sorted(path.name for path in (tmp_path / "recipe-output/mnist_mlp").iterdir())
-    assert written == ["model.h5", "model.keras"]
+    assert written == ["model.h5", "model.keras", "result.json"]
 
 
 def test_recipes_never_import_each_other():
