@@ -128,21 +128,21 @@ def _model(
     given: keras.Model, settings: Settings, strategy: Any, wrong: list[str]
 ) -> tuple[keras.Model, Transfer | None]:
     """The model to train: the given one, or a copy with another head or under the strategy."""
-    model, loading = given, None
+    model, loading, new = given, None, []
     if settings.classes is not None:
         found = _refused(lambda: heads.find(given, settings.head), wrong)
         impossible = found and heads.problems(found[1], settings.classes)
         wrong += impossible or []
         if found and not impossible:
-            name, head = found
+            new, head = [found[0]], found[1]
             model = _refused(lambda: heads.with_classes(given, head, settings.classes), wrong)
-            loading = model and _refused(lambda: transfer_weights(given, model, skip=[name]), wrong)
+            loading = model and _refused(lambda: transfer_weights(given, model, skip=new), wrong)
     elif _own_strategy(given) is not strategy:
         model = _refused(lambda: heads.copied(given), wrong)
         loading = model and transfer_weights(given, model)
     model = model or given
     if settings.weights_from is not None:
-        loading = _refused(lambda: transfer_weights(settings.weights_from, model), wrong)
+        loading = _refused(lambda: transfer_weights(settings.weights_from, model, skip=new), wrong)
     return model, loading
 
 

@@ -71,7 +71,7 @@ def finetune(
             model; activation and loss stay in their form. None trains the model itself.
         head: Name of the Dense layer that is the head; None for the last one.
         weights_from: Another model, run or file, whose weights are carried over first, where name
-            and shape agree.
+            and shape agree; a new head stays new.
         freeze: What is not trained: names or patterns (`"conv*"`, or a list of them), how many
             layers from the input (3; -1 for all but the last), or what share of them (0.5). All
             others are trained. None leaves the layers' own `trainable` as it is.
