@@ -21,6 +21,7 @@ from tftrain.errors import INTERRUPTED, ConfigError, TftrainError, UnknownName
 
 COMMANDS = {
     "train": "train a model; makes a run folder",
+    "finetune": "go on from a run's model, on other data; makes a run folder",
     "evaluate": "judge a run's model on its test set",
     "compare": "judge several runs beside one another",
     "compress": "make a run's model smaller, and say what each step is worth",

@@ -27,7 +27,7 @@ from absl import flags
 
 from tftrain import data, distribute, export, training
 from tftrain.cli import arguments, learning_rate, recording, report, saving, served_inputs
-from tftrain.errors import CheckpointError, Preempted, RunFolderError
+from tftrain.errors import BadInput, CheckpointError, Preempted, RunFolderError
 from tftrain.export import verification
 from tftrain.keras_api import keras, require_tensorflow_backend
 from tftrain.refusals import refusals
@@ -159,6 +159,11 @@ def _run_to_resume(values: flags.FlagValues) -> training.RunFolder | None:
     if not (values.resume or restarted):
         return None
     folder = training.RunFolder.open(values.out)
+    if training.FINETUNED in folder.read_config():
+        raise RunFolderError(
+            f"{values.out} is a fine-tuned run, which cannot be gone on with; "
+            "`tftrain finetune RUN --overwrite` makes it again"
+        )
     if restarted:
         epochs = len(folder.read_metrics())
         count = distribute.restarts.restarts()
@@ -243,6 +248,11 @@ def _given_settings(values: flags.FlagValues) -> dict[str, Any]:
 
 def _resolve(values: flags.FlagValues) -> training.TrainConfig:
     file = training.read_file(values.config) if values.config else {}
+    if training.FINETUNED in file:
+        raise BadInput(
+            f"{values.config} is of a fine-tuned run, whose weights come from another: "
+            "`tftrain finetune` makes one; leave out its section 'finetuning' to train from scratch"
+        )
     return training.resolve(file, _given_settings(values))
 
 

@@ -11,6 +11,7 @@ from tftrain.optim import averaging, codecs, regularization, schedules
 from tftrain.optim.clipping import Clipping
 from tftrain.optim.decayed_variables import takes_decay
 from tftrain.optim.gradient_codecs import check_codec, compress_gradients, gradient_bytes
+from tftrain.optim.layer_rates import scale_rates
 from tftrain.optim.lengths import Length
 from tftrain.optim.optimizers import check_name, default_rate, names, optimizer, problems
 from tftrain.optim.rates import check_rate, scaled_rate
@@ -34,6 +35,7 @@ __all__ = [
     "register",
     "regularization",
     "regularize",
+    "scale_rates",
     "scaled_rate",
     "schedule",
     "schedules",
@@ -47,6 +49,8 @@ def register() -> None:
     To be called before `keras.saving.load_model` of a model that was compiled with one of them;
     the `tftrain` command does. With `compile=False` it is not needed.
     """
-    from tftrain.optim import lars, selective_decay, warmup  # noqa: F401 - imported to register
+    from tftrain.optim import lars, layer_rates, selective_decay, warmup  # noqa: F401 - registers
 
-    selective_decay.register()
+    originals = [lars.Lars, *selective_decay.originals()]
+    for original in (*originals, *selective_decay.register()):
+        layer_rates.scaled(original)

@@ -43,8 +43,15 @@ def selective(class_name: str) -> type[keras.optimizers.Optimizer]:
     return keras.saving.register_keras_serializable("tftrain")(made)
 
 
-def register() -> None:
-    """Makes Keras know the subclass of every optimizer it has."""
-    for name, value in vars(keras.optimizers).copy().items():
-        if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer):
-            selective(name)
+def originals() -> list[type[keras.optimizers.Optimizer]]:
+    """The classes of optimizers that Keras has."""
+    return [
+        value
+        for value in vars(keras.optimizers).copy().values()
+        if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
+    ]
+
+
+def register() -> list[type[keras.optimizers.Optimizer]]:
+    """Makes Keras know the subclass of every optimizer it has; gives them."""
+    return [selective(original.__name__) for original in originals()]

@@ -17,7 +17,9 @@ from tftrain.refusals import refusals
 from tftrain.training import engines, optimization
 
 _LARGEST = 2**31
-RECORDED = "environment"  # config.json's section that describes the run and sets nothing
+# Sections of config.json that describe the run and set nothing.
+RECORDED = "environment"
+FINETUNED = "finetuning"
 
 
 def _setting(default: Any, help: str, kind: type) -> Any:
@@ -67,7 +69,7 @@ def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ConfigError: Unknown names, wrong types, impossible values: all of them at once.
     """
-    settings = {name: value for name, value in file.items() if name != RECORDED}
+    settings = {name: value for name, value in file.items() if name not in (RECORDED, FINETUNED)}
     known = {field.name: field for field in dataclasses.fields(TrainConfig)}
     problems = [
         f"unknown setting {name!r};{suggestion(name, known)} known: {', '.join(known)}"

@@ -88,17 +88,22 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     )
 
 
+def seed_everything(seed: int) -> None:
+    """Seeds the whole process.
+
+    TensorFlow's CPU kernels are deterministic as they are; on a machine with GPUs its deterministic
+    kernels are switched on.
+    """
+    keras.utils.set_random_seed(seed)
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+
+
 def prepare(
     config: TrainConfig, splits: data.Splits, strategy: tf.distribute.Strategy
 ) -> Experiment:
-    """Seeds everything and builds the compiled model under the strategy.
-
-    Seeding is for the whole process. TensorFlow's CPU kernels are deterministic as they are; on
-    a machine with GPUs its deterministic kernels are switched on.
-    """
-    keras.utils.set_random_seed(config.seed)
-    if tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.enable_op_determinism()
+    """Seeds everything and builds the compiled model under the strategy."""
+    seed_everything(config.seed)
     augmentation = _augmentation(config, splits.info.classes)
     mixes = augmentation is not None and augmentation.mixes_labels
     config = optimization.with_learning_rate(config)

@@ -1,0 +1,223 @@
+"""A model made ready to be fine-tuned: weights, head, frozen layers, optimizer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tftrain import optim
+from tftrain.errors import BadInput, FineTuningError
+from tftrain.keras_api import keras, tf
+from tftrain.refusals import refusals
+from tftrain.training.finetuning import head as heads
+from tftrain.training.finetuning import labels, rates, stages
+from tftrain.training.finetuning.selection import Selection
+from tftrain.training.finetuning.sources import model_of
+from tftrain.training.finetuning.stages import Schedule, Stage
+from tftrain.training.finetuning.transfer import Transfer, transfer_weights
+
+if TYPE_CHECKING:
+    from tftrain.training.finetuning.thawing import Thawing
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a model is fine-tuned; see `finetune`."""
+
+    classes: int | None = None
+    head: str | None = None
+    weights_from: Any = None
+    freeze: Selection = None
+    unfreeze_schedule: Schedule | None = None
+    layer_decay: float | None = None
+    optimizer: Any = "adam"
+    learning_rate: Any = None
+    loss: Any = None
+    metrics: Any = None
+    epochs: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A compiled model at its first stage.
+
+    Attributes:
+        model: What is to be trained.
+        stages: What will be trained when.
+        loading: What was loaded into it; None if it is the model that was given, with its weights.
+        thawing: The callback that must come first.
+    """
+
+    model: keras.Model
+    stages: tuple[Stage, ...]
+    loading: Transfer | None
+    thawing: Thawing
+
+
+def prepare(
+    source: Any,
+    settings: Settings,
+    strategy: tf.distribute.Strategy | None = None,
+    examples: Sequence[tuple[str, Any, Any]] = (),
+) -> Prepared:
+    """Makes a model ready.
+
+    Args:
+        source: A model, a run folder or a file.
+        settings: What to do.
+        strategy: To train under; the one in scope, else that of the model, if there is none.
+        examples: Arrays that are to be checked: (what they are, x, y).
+
+    Raises:
+        FineTuningError: What is asked for cannot be done: all problems at once.
+        RunFolderError: The run has no finished model.
+    """
+    wrong = _setting_problems(settings)
+    given = _source(source, wrong)
+    strategy = _strategy(given, strategy)
+    with strategy.scope():
+        model, loading = _model(given, settings, strategy, wrong)
+        taken = _refused(lambda: _stages(model, settings), wrong) or []
+        wrong += _example_problems(model, given, settings, examples)
+        if wrong:
+            raise FineTuningError(wrong)
+        _compile(model, given, settings, examples, len(taken) > 1)
+        from tftrain.training.finetuning.thawing import Thawing  # imports Keras
+
+        thawing = Thawing(taken)
+        thawing.prepare(model)
+    return Prepared(model, tuple(taken), loading, thawing)
+
+
+def _setting_problems(settings: Settings) -> list[str]:
+    wrong = list(rates.problems(settings.layer_decay))
+    if isinstance(settings.optimizer, str):
+        wrong += refusals(optim.check_name, settings.optimizer)
+        if isinstance(settings.learning_rate, (int, float)):
+            wrong += refusals(optim.check_rate, settings.learning_rate)
+    elif settings.learning_rate is not None:
+        wrong.append("learning_rate is given beside an optimizer: give it to the optimizer")
+    elif settings.optimizer.built:
+        wrong.append(f"the optimizer {settings.optimizer.name!r} is built already: make a new one")
+    if settings.epochs < 1:
+        wrong.append(f"epochs is {settings.epochs}; expected 1 or more")
+    return wrong
+
+
+def _source(source: Any, wrong: list[str]) -> keras.Model:
+    try:
+        return model_of(source)
+    except BadInput as error:
+        if not wrong:
+            raise
+        raise FineTuningError([*wrong, *getattr(error, "problems", [str(error)])]) from error
+
+
+def _strategy(model: keras.Model, strategy: Any) -> Any:
+    if strategy is not None:
+        return strategy
+    return tf.distribute.get_strategy() if tf.distribute.has_strategy() else _own_strategy(model)
+
+
+def _own_strategy(model: keras.Model) -> Any:
+    return model._distribute_strategy or tf.distribute.get_strategy()
+
+
+def _model(
+    given: keras.Model, settings: Settings, strategy: Any, wrong: list[str]
+) -> tuple[keras.Model, Transfer | None]:
+    """The model to train: the given one, or a copy with another head or under the strategy."""
+    model, loading, new = given, None, []
+    if settings.classes is not None:
+        found = _refused(lambda: heads.find(given, settings.head), wrong)
+        impossible = found and heads.problems(found[1], settings.classes)
+        wrong += impossible or []
+        if found and not impossible:
+            new, head = [found[0]], found[1]
+            model = _refused(lambda: heads.with_classes(given, head, settings.classes), wrong)
+            loading = model and _refused(lambda: transfer_weights(given, model, skip=new), wrong)
+    elif _own_strategy(given) is not strategy:
+        model = _refused(lambda: heads.copied(given), wrong)
+        loading = model and transfer_weights(given, model)
+    model = model or given
+    if settings.weights_from is not None:
+        loading = _refused(lambda: transfer_weights(settings.weights_from, model, skip=new), wrong)
+    return model, loading
+
+
+def _refused(act: Any, wrong: list[str]) -> Any:
+    """What `act` gives; None if it refuses, and what it says among the problems."""
+    try:
+        return act()
+    except BadInput as error:
+        wrong += getattr(error, "problems", [str(error)])
+        return None
+
+
+def _stages(model: keras.Model, settings: Settings) -> list[Stage]:
+    return stages.stages(model, settings.freeze, settings.unfreeze_schedule, settings.epochs)
+
+
+def _loss(model: keras.Model, given: keras.Model, settings: Settings, examples: Any) -> Any:
+    if settings.loss is not None or given.compiled:
+        return settings.loss or given.loss
+    return labels.usual_loss(heads.find(model, None)[1], examples[0][2] if examples else None)
+
+
+def _example_problems(
+    model: keras.Model, given: keras.Model, settings: Settings, examples: Any
+) -> list[str]:
+    wrong: list[str] = []
+    loss = _refused(lambda: _loss(model, given, settings, examples), wrong)
+    if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
+        return wrong  # several inputs or outputs: not ours to judge
+    binary = model.output_shape[-1] == 1
+    outputs = settings.classes or (2 if binary else model.output_shape[-1])
+    for what, x, y in examples:
+        expected, received = model.input_shape[1:], getattr(x, "shape", (0,))[1:]
+        if len(expected) != len(received) or any(
+            e not in (None, r) for e, r in zip(expected, received, strict=True)
+        ):
+            wrong.append(f"{what}: inputs have shape {received}; the model expects {expected}")
+        wrong += labels.problems(x, y, labels.form_of(loss), outputs, what)
+    return wrong
+
+
+def _compile(
+    model: keras.Model, given: keras.Model, settings: Settings, examples: Any, thaws: bool
+) -> None:
+    """Compiles as the given model was, where that is not said anew."""
+    options: dict[str, Any] = {"metrics": settings.metrics or ["accuracy"]}
+    if given.compiled:
+        metrics = given._compile_metrics
+        options = {
+            "metrics": settings.metrics or _again(metrics and metrics._user_metrics),
+            "weighted_metrics": _again(metrics and metrics._user_weighted_metrics),
+            "loss_weights": given._compile_loss and given._compile_loss._user_loss_weights,
+            "run_eagerly": given.run_eagerly,
+            "steps_per_execution": given.steps_per_execution,
+        }
+    loss = _loss(model, given, settings, examples)
+    model.compile(optimizer=_optimizer(model, settings, thaws), loss=loss, **options)
+
+
+def _optimizer(model: keras.Model, settings: Settings, thaws: bool) -> Any:
+    optimizer = settings.optimizer
+    if isinstance(optimizer, str):
+        optimizer = optim.optimizer(optimizer, settings.learning_rate)
+    if settings.layer_decay is None and not thaws:
+        return optimizer
+    decay = 1.0 if settings.layer_decay is None else settings.layer_decay
+    return optim.scale_rates(optimizer, rates.decayed_rates(model, decay))
+
+
+def _again(metrics: Any) -> Any:
+    """The same metrics with variables of their own."""
+
+    def anew(metric: Any) -> Any:
+        if isinstance(metric, keras.metrics.Metric):
+            return type(metric).from_config(metric.get_config())
+        return metric
+
+    return keras.tree.map_structure(anew, metrics) if metrics else None
