@@ -20,13 +20,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import warm_client
+
 HERE = Path(__file__).parent
-CLIENT = str(HERE / "warm_client.py")
 
 
 def command(*arguments):
     """A command that does what `python ARGUMENTS` does."""
-    return [sys.executable, "-I", "-S", CLIENT, _address(), *map(str, arguments)]
+    client = warm_client.__file__
+    return [sys.executable, "-I", "-S", client, _address(), *map(str, arguments)]
+
+
+def start(arguments, log):
+    """Starts `python ARGUMENTS` with no command that stands for it; its output goes to a file."""
+    with open(os.devnull) as nothing, open(log, "ab") as output:
+        files = [nothing.fileno(), output.fileno(), output.fileno()]
+        words = list(map(str, arguments))
+        return warm_client.Fork(_address(), words, dict(os.environ), os.getcwd(), files)
 
 
 @functools.cache
@@ -151,6 +161,7 @@ def _run(order):
 
 
 def _import_everything():
+    import matplotlib.pyplot  # noqa: F401
     import sklearn.datasets  # noqa: F401
 
     import tftrain.callbacks
