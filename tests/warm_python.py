@@ -36,12 +36,20 @@ def command(*arguments):
 
 @functools.cache
 def executable():
-    """The file of such a command. As WARM_PYTHON in its environment, a fork's sys.executable."""
+    """The file of such a command. As WARM_PYTHON in its environment, a fork's sys.executable.
+
+    Companion processes are asked for because they are clean: Python itself is started for them.
+    """
     folder = tempfile.mkdtemp(prefix="warm-python-")
     atexit.register(shutil.rmtree, folder)
-    client = shlex.join([sys.executable, "-I", "-S", warm_client.__file__, _address()])
+    python = shlex.quote(sys.executable)
+    client = f"-I -S {shlex.quote(warm_client.__file__)} {_address()}"
     file = Path(folder, "python")
-    file.write_text(f'#!/bin/sh\nexec {client} "$@"\n')
+    file.write_text(
+        "#!/bin/sh\n"
+        f'[ "$2" = tftrain.companion_process ] && exec {python} "$@"\n'
+        f'exec {python} {client} "$@"\n'
+    )
     file.chmod(0o700)
     return str(file)
 
