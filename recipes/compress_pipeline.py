@@ -22,6 +22,7 @@ DATASET = flags.DEFINE_enum("dataset", "mnist", ["digits", "mnist"], "what to tr
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with the dataset's files")
 EPOCHS = flags.DEFINE_integer("epochs", 5, "of the training before compression", lower_bound=1)
 OUT = flags.DEFINE_string("out", "recipe-output/compress_pipeline", "folder for models and plot")
+ROUNDS = flags.DEFINE_integer("rounds", 5, "turns of each program in timing", lower_bound=0)
 SEED = flags.DEFINE_integer("seed", 0, "of weights, order and dropout", lower_bound=0)
 SPARSITY = flags.DEFINE_float("sparsity", 0.8, "share of zeros", lower_bound=0, upper_bound=0.99)
 
@@ -62,7 +63,9 @@ def main(_: list[str]) -> None:
     model = build_model(splits.info)
     train(model, splits.train)
     variants = compress(model, splits.train)
-    report = tftrain.compress.report(variants, splits.test, max_accuracy_drop=0.005)
+    report = tftrain.compress.report(
+        variants, splits.test, max_accuracy_drop=0.005, rounds=ROUNDS.value
+    )
     print(report)
     accuracies = {one.name: one.accuracy for one in report.variants}
     times = report.variants[0].gzip_bytes / report.variants[-1].gzip_bytes

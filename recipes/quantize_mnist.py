@@ -20,6 +20,7 @@ DATASET = flags.DEFINE_enum("dataset", "mnist", ["digits", "mnist"], "what to tr
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with the dataset's files")
 EPOCHS = flags.DEFINE_integer("epochs", 5, "passes over the training data", lower_bound=1)
 OUT = flags.DEFINE_string("out", "recipe-output/quantize_mnist", "folder for the model's files")
+ROUNDS = flags.DEFINE_integer("rounds", 5, "turns of each program in timing", lower_bound=0)
 SEED = flags.DEFINE_integer("seed", 0, "of weights, order and dropout", lower_bound=0)
 
 MODES = ("float16", "dynamic", "int8")
@@ -58,7 +59,9 @@ def main(_: list[str]) -> None:
     model = build_model(splits.info)
     train(model, splits.train)
     variants = {"float32": model, **quantize(model, splits.train, out)}
-    report = tftrain.compress.report(variants, splits.test, max_accuracy_drop=0.002)
+    report = tftrain.compress.report(
+        variants, splits.test, max_accuracy_drop=0.002, rounds=ROUNDS.value
+    )
     print(report)
     _, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
     print(f"test accuracy: {accuracy:.4f}")

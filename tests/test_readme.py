@@ -4,13 +4,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import requests
 
 import tftrain
-from tests import documents
+from tests import documents, warm_python
 from tftrain.cli.main import main
 
 README = documents.ROOT / "README.md"
@@ -55,7 +54,7 @@ def test_what_is_served_can_be_asked(tmp_path, monkeypatch, finished_run):
     *_, export, serve = [shlex.split(line, comments=True)[1:] for line in block.splitlines()]
     shutil.copytree(finished_run, "runs/served")
     assert main(export) == 0
-    command = [sys.executable, "-m", "tftrain", *serve, "--port=0", "--grpc_port=0"]
+    command = [warm_python.executable(), "-m", "tftrain", *serve, "--port=0", "--grpc_port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             line = next(line for line in server.stdout if line.startswith("REST "))

@@ -13,17 +13,31 @@ import sys
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def main(address, *arguments):
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(f"\0{address}")
-        order = {"arguments": arguments, "environ": dict(os.environ), "folder": os.getcwd()}
+class Fork:
+    """A process that the warm Python at an address has forked; without its Fork it is killed."""
+
+    def __init__(self, address, arguments, environ, folder, files):
+        """`files`: the descriptors that are its standard input, output and errors."""
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(f"\0{address}")
+        order = {"arguments": arguments, "environ": environ, "folder": folder}
         content = json.dumps(order).encode()
-        socket.send_fds(connection, [len(content).to_bytes(4, "big")], [0, 1, 2])
-        connection.sendall(content)
-        pid = int.from_bytes(connection.recv(4), "big")
-        for number in PASSED_ON:
-            signal.signal(number, lambda number, _: pass_on(pid, number))
-        return int.from_bytes(connection.recv(4), "big", signed=True)
+        socket.send_fds(self._connection, [len(content).to_bytes(4, "big")], files)
+        self._connection.sendall(content)
+        self.pid = int.from_bytes(self._connection.recv(4), "big")
+
+    def wait(self, seconds=None):
+        """The exit status; -N after signal N."""
+        with self._connection:
+            self._connection.settimeout(seconds)
+            return int.from_bytes(self._connection.recv(4), "big", signed=True)
+
+
+def main(address, *arguments):
+    fork = Fork(address, arguments, dict(os.environ), os.getcwd(), [0, 1, 2])
+    for number in PASSED_ON:
+        signal.signal(number, lambda number, _: pass_on(fork.pid, number))
+    return fork.wait()
 
 
 def pass_on(pid, number):

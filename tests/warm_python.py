@@ -3,7 +3,8 @@ the three seconds that takes.
 
 TensorFlow's runtime starts after the fork. Whoever starts a process gets one that stands for it
 (warm_client.py); when that is killed, so is the other. Two forks share what two processes do not,
-such as the seed of hashes: the jobs of recipes and benchmarks are started in the usual way.
+such as the seed of hashes: jobs of several processes that recipes and benchmarks launch, and the
+programs of which a benchmark says how soon they begin, are started in the usual way.
 """
 
 import array
@@ -14,19 +15,51 @@ import json
 import os
 import runpy
 import selectors
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from tests import warm_client
+
 HERE = Path(__file__).parent
-CLIENT = str(HERE / "warm_client.py")
 
 
 def command(*arguments):
-    """A command that does what `python ARGUMENTS` does."""
-    return [sys.executable, "-I", "-S", CLIENT, _address(), *map(str, arguments)]
+    """A command that does what `python ARGUMENTS` does: a script and its flags, or -m."""
+    return [executable(), *map(str, arguments)]
+
+
+@functools.cache
+def executable():
+    """The file of such a command. As WARM_PYTHON in its environment, a fork's sys.executable.
+
+    Companion processes are asked for because they are clean: Python itself is started for them.
+    """
+    folder = tempfile.mkdtemp(prefix="warm-python-")
+    atexit.register(shutil.rmtree, folder)
+    python = shlex.quote(sys.executable)
+    client = f"-I -S {shlex.quote(warm_client.__file__)} {_address()}"
+    file = Path(folder, "python")
+    file.write_text(
+        "#!/bin/sh\n"
+        f'[ "$2" = tftrain.companion_process ] && exec {python} "$@"\n'
+        f'exec {python} {client} "$@"\n'
+    )
+    file.chmod(0o700)
+    return str(file)
+
+
+def start(arguments, log):
+    """Starts `python ARGUMENTS` with no command that stands for it; its output goes to a file."""
+    with open(os.devnull) as nothing, open(log, "ab") as output:
+        files = [nothing.fileno(), output.fileno(), output.fileno()]
+        words = list(map(str, arguments))
+        return warm_client.Fork(_address(), words, dict(os.environ), os.getcwd(), files)
 
 
 @functools.cache
@@ -135,6 +168,7 @@ def _run(order):
     os.environ.clear()
     os.environ.update(order["environ"])
     np.random.seed()  # as each process begins elsewhere
+    sys.executable = os.environ.get("WARM_PYTHON", sys.executable)
     if os.environ.get("PYTHONUNBUFFERED"):
         sys.stdout.reconfigure(write_through=True)
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
@@ -151,6 +185,7 @@ def _run(order):
 
 
 def _import_everything():
+    import matplotlib.pyplot  # noqa: F401
     import sklearn.datasets  # noqa: F401
 
     import tftrain.callbacks

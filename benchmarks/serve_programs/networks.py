@@ -37,7 +37,7 @@ def network(name: str) -> keras.Model:
 def write(name: str, folder: Path) -> tuple[Path, Path]:
     """The base folder of its export, and its Keras file."""
     model = network(name)
-    export.saved_model(model, folder / name)
+    export.saved_model(model, folder / name, verify=False)
     file = folder / f"{name}.keras"
     model.save(file)
     return folder / name, file

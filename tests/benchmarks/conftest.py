@@ -7,18 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_python
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def printed_by():
-    """Runs a benchmark with `--quick`; the lines it prints."""
+    """Runs a benchmark with `--quick`; the lines it prints.
 
-    def run(name, *arguments):
+    `warm`: it and the processes it starts are forked from a Python that has imported TensorFlow.
+    """
+
+    def run(name, *arguments, warm=True):
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        python = warm_python.executable() if warm else sys.executable
         done = subprocess.run(
-            [sys.executable, ROOT / f"benchmarks/{name}.py", "--quick", *arguments],
-            env={**os.environ, "PYTHONPATH": paths},
+            [python, ROOT / f"benchmarks/{name}.py", "--quick", *arguments],
+            env={**os.environ, "PYTHONPATH": paths, "WARM_PYTHON": python},
             capture_output=True,
             text=True,
             timeout=250,

@@ -15,7 +15,7 @@ BYTES_A_FLOAT = 4
 @pytest.fixture(scope="module")
 def quick(printed_by):
     """What a short run prints about two workers."""
-    return printed_by("distribution", "--only=2 workers")
+    return printed_by("distribution", "--only=2 workers", warm=False)  # in a network of its own
 
 
 @pytest.fixture(scope="module")

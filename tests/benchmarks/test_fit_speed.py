@@ -119,12 +119,19 @@ def test_a_program_that_is_not_installed_is_left_out_with_a_remedy(benchmark):
     assert benchmark["lacking"]("keras") is None
 
 
-def test_what_was_measured_before_a_failure_is_shown(benchmark, capsys):
+def test_what_was_measured_before_a_failure_is_shown(benchmark, tmp_path, capsys):
     flags.FLAGS(["fit_speed", "--quick", "--only=mlp-128", "--repeats=1", "--epochs=2"])
+    code = f"""
+import sys
+(path,) = (word[9:] for word in sys.argv if word.startswith("--report="))
+open(path, "w").write({json.dumps(report(2, 1))!r})
+"""
+    (tmp_path / "whole.py").write_text(code)
+    benchmark["PROGRAMS"]["whole"] = benchmark["Program"](str(tmp_path / "whole.py"))
     benchmark["PROGRAMS"]["broken"] = benchmark["Program"]("no_such_script.py")
     with pytest.raises(RuntimeError, match="broken ended with 2"):
-        benchmark["compare"](["floor", "broken"])
-    assert capsys.readouterr().out.splitlines()[-1].startswith("| mlp-128 | floor |")
+        benchmark["compare"](["whole", "broken"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("| mlp-128 | whole |")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The benchmark of the input pipeline runs and adds up; its figures are not judged here."""
+"""The benchmarks of the input pipeline and, a part of it, of record reading run and add up; their
+figures are not judged here.
+"""
 
 import json
 import runpy
@@ -18,9 +20,22 @@ def quick(printed_by):
     return printed_by("input_pipeline", "--size=32", "--seconds=0.1")
 
 
-def test_record_sets_are_measured_too(quick):
-    assert json.loads(quick[-1])["records"]["benchmark"] == "record_reading"
-    assert sum(line.startswith("| gzip |") for line in quick) == 4
+def test_the_table_of_record_sets_has_every_program(quick):
+    rows = [line.split(" | ")[2] for line in quick if line.startswith("| gzip |")]
+    assert rows == ["plain", "chunks", "records", "verify"]
+
+
+def test_the_figures_of_record_sets_add_up(quick):
+    document = json.loads(quick[-1])["records"]
+    assert document["benchmark"] == "record_reading"
+    none, gzip = (document["results"][name] for name in ("none", "gzip"))
+    assert none["file_bytes"] == none["payload_bytes"] == gzip["payload_bytes"]
+    assert gzip["file_bytes"] < 0.7 * none["file_bytes"]
+    for program in ("plain", "chunks", "records"):
+        least, middle, most = gzip[program]["seconds"]
+        assert least <= middle <= most
+        assert gzip[program]["examples_per_second"] == pytest.approx(2000 / middle)
+    assert gzip["plain"]["time_beside_plain"] == 1
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def test_gains_are_ratios_of_requests_at_32_clients(lines):
 
 
 def test_memory_under_load_has_a_slope(printed_by):
-    document = json.loads(printed_by("serving", "--minutes=0.05")[-1])
+    # A process that stands for another has a memory of its own.
+    document = json.loads(printed_by("serving", "--minutes=0.05", warm=False)[-1])
     assert document["memory"]["mib_at_last"] > 100
     assert "mib_a_minute" in document["memory"]

@@ -4,6 +4,7 @@ Every process here is a real one, and so is every signal. The moments follow fro
 machine is never equally quick: a failure is to be believed even if it does not come again.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -14,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.nursery import Nursery
+from tests import warm_python
 from tests.cli.trainings import QUICK
 from tftrain.keras_api import keras
 
+LIMIT = 120  # seconds a process may take
 SETTINGS = ["--model=mlp", "--epochs=6", "--checkpoint_every_steps=10"]
 ENGINES = {
     "fused_epoch": ["--engine=fused_epoch"],
@@ -40,23 +42,31 @@ def metrics(out):
     ]
 
 
-@pytest.fixture(scope="module")
-def nursery():
-    with Nursery() as made:
-        yield made
+def start(arguments, out):
+    """Starts `tftrain ARGUMENTS` as a process; what it says is beside the run's folder."""
+    return warm_python.start(["-m", "tftrain", *arguments], said(out))
+
+
+def said(out):
+    return Path(f"{out}.log")
+
+
+def run(arguments, out):
+    status = start(arguments, out).wait(LIMIT)
+    assert status == 0, said(out).read_text()
 
 
 @pytest.fixture(scope="module")
-def whole(nursery, tmp_path_factory):
+def whole(tmp_path_factory):
     """A run that was left alone, and how long it took, by engine."""
     made = {}
 
     def of(engine):
         if engine not in made:
-            folder = tmp_path_factory.mktemp(engine)
+            out = tmp_path_factory.mktemp(engine) / "run"
             begin = time.monotonic()
-            nursery.run(command(folder / "run", engine), folder / "log")
-            made[engine] = folder / "run", time.monotonic() - begin
+            run(command(out, engine), out)
+            made[engine] = out, time.monotonic() - begin
         return made[engine]
 
     return of
@@ -72,12 +82,13 @@ def checkpoints(out):
     return sorted(path.name for path in out.glob("checkpoints/step-*"))
 
 
-def kill_at_random(nursery, out, engine, seconds, number=signal.SIGKILL):
-    """Starts or goes on, and sends a signal; gives the exit status."""
-    pid = nursery.start(go_on(out, engine), Path(f"{out}.log"))
+def kill_after(seconds, out, engine):
+    """Starts or goes on, and is killed; gives the exit status."""
+    process = start(go_on(out, engine), out)
     time.sleep(seconds)
-    os.kill(pid, number)
-    return nursery.wait(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
+    return process.wait(LIMIT)
 
 
 def assert_same(out, expected, tolerance=0.0):
@@ -90,13 +101,11 @@ def assert_same(out, expected, tolerance=0.0):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
-def kill_and_compare(nursery, whole, tmp_path, engine, kills):
+def kill_and_compare(whole, tmp_path, engine, kills):
     expected, duration = whole(engine)
     moments, out = random.Random(f"{engine} {kills}"), tmp_path / "run"
-    statuses = [
-        kill_at_random(nursery, out, engine, moments.uniform(0.1, duration)) for _ in range(kills)
-    ]
-    nursery.run(go_on(out, engine), f"{out}.log")
+    statuses = [kill_after(moments.uniform(0.1, duration), out, engine) for _ in range(kills)]
+    run(go_on(out, engine), out)
     assert -signal.SIGKILL in statuses  # one may have come to its end before
     # Two replicas' sums of metrics are saved as one, and divided anew.
     assert_same(out, expected, tolerance=1e-6 if engine == "mirrored" else 0.0)
@@ -104,40 +113,40 @@ def kill_and_compare(nursery, whole, tmp_path, engine, kills):
 
 # The other engines are cut off in one process, in callbacks/test_checkpoint.py.
 @pytest.mark.parametrize(("engine", "kills"), [("fused_epoch", 3), ("mirrored", 1)])
-def test_a_killed_run_ends_as_if_it_had_been_left_alone(nursery, whole, tmp_path, engine, kills):
-    kill_and_compare(nursery, whole, tmp_path, engine, kills)
+def test_a_killed_run_ends_as_if_it_had_been_left_alone(whole, tmp_path, engine, kills):
+    kill_and_compare(whole, tmp_path, engine, kills)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_twenty_kills(nursery, whole, tmp_path, engine):
-    kill_and_compare(nursery, whole, tmp_path, engine, 20)
+def test_twenty_kills(whole, tmp_path, engine):
+    kill_and_compare(whole, tmp_path, engine, 20)
 
 
 @pytest.fixture(scope="module")
-def preempted(nursery, tmp_path_factory):
+def preempted(tmp_path_factory):
     """A run that was told to stop in its midst: the folder, the status and what was said."""
     out = tmp_path_factory.mktemp("preempted") / "run"
-    pid = nursery.start(command(out, "fused_epoch"), f"{out}.log")
+    process = start(command(out, "fused_epoch"), out)
     deadline = time.monotonic() + 60
     while len(checkpoints(out)) < 2:
-        assert time.monotonic() < deadline, Path(f"{out}.log").read_text()
+        assert time.monotonic() < deadline, said(out).read_text()
         time.sleep(0.01)
-    os.kill(pid, signal.SIGTERM)
-    return out, nursery.wait(pid), Path(f"{out}.log").read_text()
+    os.kill(process.pid, signal.SIGTERM)
+    return out, process.wait(LIMIT), said(out).read_text()
 
 
 def test_sigterm_saves_and_exits_with_143(preempted):
-    out, status, said = preempted
+    out, status, output = preempted
     assert status == 143
     step = int(checkpoints(out)[-1].removeprefix("step-"))
-    told = said.splitlines()[-1]
+    told = output.splitlines()[-1]
     assert told.startswith("tftrain train: preempted by SIGTERM")
     assert f"up to step {step}; go on with: tftrain train --resume --out={out}" in told
     assert json.loads((out / "result.json").read_text())["status"] == "preempted"
 
 
-def test_what_was_preempted_goes_on(nursery, preempted, whole):
+def test_what_was_preempted_goes_on(preempted, whole):
     out, _, _ = preempted
-    nursery.run([*QUICK, "--resume", f"--out={out}"], f"{out}.log")
+    run([*QUICK, "--resume", f"--out={out}"], out)
     assert_same(out, whole("fused_epoch")[0])

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tftrain
+from tests import warm_python
 from tests.cli.trainings import QUICK, train
 from tftrain import data
 from tftrain.cli.main import main
@@ -25,16 +28,26 @@ def complaints(capsys):
     return [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()]
 
 
-def test_defaults_reach_97_percent_and_leave_everything(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["train"]) == 0
-    run = tmp_path / "runs" / "digits-mlp-1"
+@pytest.fixture(scope="module")
+def without_flags(tmp_path_factory):
+    """The run folder of a process of `tftrain train`, and what it has said."""
+    folder = tmp_path_factory.mktemp("without_flags")
+    environ = {**os.environ, "PYTHONPATH": str(Path(tftrain.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-m", "tftrain", "train"],
+        cwd=folder, env=environ, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "digits-mlp-1", done
+
+
+def test_defaults_reach_97_percent_and_leave_everything(without_flags):
+    run, done = without_flags
     assert json.loads((run / "result.json").read_text())["test_accuracy"] >= 0.97
-    summary = capsys.readouterr().out
     for shown in ("model.keras", "report.html", "saved_model/1"):
-        assert f"runs/digits-mlp-1/{shown}" in summary
+        assert f"runs/digits-mlp-1/{shown}" in done.stdout
         assert (run / shown).exists()
-    assert "examples/s" in summary
+    assert "examples/s" in done.stdout
     assert (run / "checkpoints" / f"step-{50 * 41:09d}").is_dir()
 
 
@@ -131,12 +144,21 @@ def test_overwrite_with_unreadable_data_leaves_the_run_whole(finished_run, tmp_p
     assert not (tmp_path / "run.previous").exists()
 
 
-def test_resume_lengthens_a_run_as_if_it_had_been_one(finished_run, tmp_path):
-    whole, longer = tmp_path / "whole", tmp_path / "longer"
-    assert train("--epochs=4", f"--out={whole}") == 0
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What the finished run is when it has been lengthened by an epoch: one of three."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert train("--epochs=3", f"--out={out}") == 0
+    return out
+
+
+def test_resume_lengthens_a_run_as_if_it_had_been_one(finished_run, whole, tmp_path):
+    longer = tmp_path / "longer"
     shutil.copytree(finished_run, longer)
-    assert train("--resume", "--epochs=4", f"--out={longer}") == 0
+    RunFolder(longer).add_evaluation(quality={"accuracy": 1.0})
+    assert train("--resume", "--epochs=3", f"--out={longer}") == 0
     assert metrics(longer) == metrics(whole)
+    assert RunFolder(longer).read_evaluation() == {}  # that was the shorter one's
 
 
 def test_config_records_the_learning_rate_that_was_used(finished_run):
@@ -155,14 +177,6 @@ def contents(folder):
     return {path: path.read_bytes() for path in files}
 
 
-def test_a_longer_run_drops_what_was_said_of_the_shorter(finished_run, tmp_path):
-    longer = tmp_path / "longer"
-    shutil.copytree(finished_run, longer)
-    RunFolder(longer).add_evaluation(quality={"accuracy": 1.0})
-    assert train("--resume", "--epochs=3", f"--out={longer}") == 0
-    assert RunFolder(longer).read_evaluation() == {}
-
-
 @pytest.mark.parametrize("gone", ["checkpoints", "metrics.jsonl"])
 def test_resume_of_a_damaged_run_changes_nothing(gone, finished_run, tmp_path, capsys):
     out = tmp_path / "run"
@@ -174,9 +188,10 @@ def test_resume_of_a_damaged_run_changes_nothing(gone, finished_run, tmp_path, c
     assert contents(out) == before
 
 
-def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_line(finished_run, tmp_path, capsys):
-    whole, out = tmp_path / "whole", tmp_path / "run"
-    assert train("--epochs=3", f"--out={whole}") == 0
+def test_a_damaged_newest_checkpoint_costs_an_epoch_and_no_line(
+    finished_run, whole, tmp_path, capsys
+):
+    out = tmp_path / "run"
     shutil.copytree(finished_run, out)
     newest = max(out.glob("checkpoints/step-*"))
     (newest / "state.json").write_text("{")
@@ -284,7 +299,7 @@ def test_resume_cannot_shorten(finished_run, capsys):
 
 def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, capsys):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "tftrain", *QUICK, "--epochs=2000", f"--out={out}"]
+    command = warm_python.command("-m", "tftrain", *QUICK, "--epochs=2000", f"--out={out}")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 90
         while not ((out / "metrics.jsonl").exists() and len(metrics(out)) >= 3):
@@ -307,13 +322,8 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, capsys):
     assert [line["epoch"] for line in metrics(out)] == list(range(1, epochs + 1))
 
 
-def test_no_terminal_no_bar(finished_run, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "tftrain", "train", "--epochs=1", f"--out={tmp_path}/run"],
-        capture_output=True, text=True, timeout=120, env={**os.environ, "TFTRAIN_VERBOSE": "0"},
-    )  # fmt: skip
-    assert done.returncode == 0
-    strategy, reading, engine = done.stderr.splitlines()
+def test_no_terminal_no_bar(without_flags):
+    strategy, reading, engine = without_flags[1].stderr.splitlines()
     assert strategy.startswith("tftrain: strategy ")
     assert reading == "reading digits ..."
     assert engine.startswith("tftrain: engine fused_epoch (")

@@ -14,6 +14,7 @@ import pytest
 from absl.testing import flagsaver
 
 import tftrain
+from tests import warm_python
 from tftrain.errors import TftrainError
 from tftrain.keras_api import keras
 
@@ -27,6 +28,11 @@ COMPRESSIONS = ["compress_pipeline", "quantize_mnist"]  # what they leave is for
 CLASSIFIERS = [
     name for name in NAMES if name not in ("linear_regression", *COMPARISONS, *COMPRESSIONS)
 ]
+QUICKER = {
+    "optimizers_compared": ["--only=adam,lars"],
+    "compress_pipeline": ["--rounds=1"],
+    "quantize_mnist": ["--rounds=1"],
+}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -34,6 +40,7 @@ def run(name, *arguments):
     """Runs a recipe in this process, as its own `__main__`; returns its exit code."""
     with pytest.MonkeyPatch.context() as patch, flagsaver.flagsaver():
         patch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        patch.setattr(sys, "executable", warm_python.executable())  # what the recipe starts
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(str(RECIPES / f"{name}.py"), run_name="__main__")
     return ended.value.code
@@ -53,8 +60,8 @@ def first_run(tmp_path_factory):
     def of(name, capsys):
         if name not in done:
             out = tmp_path_factory.mktemp(name) / "deep" / "out"
-            few = ["--only=adam,lars"] if name == "optimizers_compared" else []
-            code = run(name, "--dataset=digits", "--epochs=1", f"--out={out}", *few)
+            quicker = QUICKER.get(name, [])
+            code = run(name, "--dataset=digits", "--epochs=1", f"--out={out}", *quicker)
             done[name] = code, out, capsys.readouterr().out
         return done[name]
 

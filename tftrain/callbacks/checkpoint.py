@@ -16,11 +16,12 @@ from tftrain.callbacks.training_identity import FORCE
 from tftrain.callbacks.training_state import Position
 from tftrain.checkpoints import CheckpointFolder, Saved
 from tftrain.distribute import keras_bridge
-from tftrain.distribute.keras_bridge import chief_only_writes, exact_resume, fit_exit
+from tftrain.distribute.keras_bridge import exact_resume, fit_exit
 from tftrain.distribute.keras_bridge.backup_file import Backup
 from tftrain.errors import BadInput
 from tftrain.keras_api import keras
 from tftrain.notices import notice
+from tftrain.roles import keeps_files_of
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -204,7 +205,7 @@ class Checkpoint(keras.callbacks.Callback):
             if training_identity.moves_batches(differences):
                 saved.document["batch"] = 0  # it counts other batches
 
-        if chief_only_writes.is_writer(self.model):
+        if keeps_files_of(self.model):
             self._files.open()
         return checkpoint_sharing.newest(self._files, self.model, check)
 
@@ -219,7 +220,7 @@ class Checkpoint(keras.callbacks.Callback):
         checkpoint_sharing.restore(self.model, saved)
         backup = Backup(epoch, self._at.batch, training_state.metrics(saved))
         exact_resume.begin_at(self.model, backup)
-        if chief_only_writes.is_writer(self.model):
+        if keeps_files_of(self.model):
             self._tell(saved, missing)
 
     def _tell(self, saved: Saved, missing: list[str]) -> None:
@@ -241,7 +242,7 @@ class Checkpoint(keras.callbacks.Callback):
         tensors, document = training_state.capture(
             self.model, self._others(), self._at, self._history
         )
-        if not chief_only_writes.is_writer(self.model):
+        if not keeps_files_of(self.model):
             return  # reading the variables may have been a collective
         document |= {
             "identity": self._identity,

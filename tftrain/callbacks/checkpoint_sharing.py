@@ -14,7 +14,8 @@ from tftrain.callbacks import training_state
 from tftrain.callbacks.checkpoint_files import CheckpointFiles
 from tftrain.checkpoints import Saved
 from tftrain.distribute import roles
-from tftrain.distribute.keras_bridge import chief_broadcast, chief_only_writes
+from tftrain.distribute.keras_bridge import chief_broadcast
+from tftrain.roles import keeps_files_of
 
 _DOCUMENT = "document"
 
@@ -29,7 +30,7 @@ def newest(
         model: Whose checkpoint it is.
         check: Is given it in the chief, and may raise.
     """
-    saved = files.newest() if chief_only_writes.is_writer(model) else None
+    saved = files.newest() if keeps_files_of(model) else None
     if saved is not None:
         check(saved)
     strategy = model.distribute_strategy

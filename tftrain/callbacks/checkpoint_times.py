@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tftrain.distribute import appointments
-from tftrain.distribute.keras_bridge import chief_only_writes
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.errors import CallbackError
+from tftrain.roles import keeps_files_of
 
 
 class CheckpointTimes:
@@ -43,7 +43,7 @@ class CheckpointTimes:
                 "Checkpoint(every_secs=...): these workers have no common clock; make the strategy "
                 "by tftrain.distribute.strategy, or use every_steps"
             )
-        self._is_writer = chief_only_writes.is_writer(model)
+        self._is_writer = keeps_files_of(model)
         self.restart()
         if self._every_secs:
             self._appointments = appointments.between(strategy)

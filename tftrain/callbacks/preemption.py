@@ -14,11 +14,12 @@ import numpy as np
 
 from tftrain.callbacks.checkpoint import Checkpoint
 from tftrain.distribute import appointments, keras_bridge, roles, worker_sums
-from tftrain.distribute.keras_bridge import chief_broadcast, chief_only_writes, fit_exit
+from tftrain.distribute.keras_bridge import chief_broadcast, fit_exit
 from tftrain.distribute.parameter_server import is_parameter_server
 from tftrain.distribute.signals import HANDLED, PREEMPTING
 from tftrain.errors import BadInput, CallbackError, Preempted
 from tftrain.keras_api import keras
+from tftrain.roles import keeps_files_of
 
 _SAME_SECONDS = 1.0  # launchers and schedulers may send a signal twice, one after the other
 
@@ -170,7 +171,7 @@ class Preemption(keras.callbacks.Callback):
                 variable.assign(value)
         self._checkpoint.save_now()
         name = signal.Signals(number).name
-        writes = chief_only_writes.is_writer(self.model)
+        writes = keeps_files_of(self.model)
         directory = str(self._checkpoint.directory) if writes else "the chief's folder"
         raise Preempted(name, number, self._saved_step(), directory)
 

@@ -10,10 +10,10 @@ from tftrain.callbacks import resource_warnings, watched_steps
 from tftrain.callbacks.model_work import ModelWork
 from tftrain.callbacks.resource_summaries import ResourceSummaries
 from tftrain.callbacks.trained_part import TrainedPart
-from tftrain.distribute.keras_bridge import chief_only_writes
 from tftrain.errors import BadInput
 from tftrain.keras_api import keras
 from tftrain.resources import ControlGroups, Disk, Gpus, Memory, Processor, Sampler
+from tftrain.roles import keeps_files_of
 
 
 class ResourceMonitor(keras.callbacks.Callback):
@@ -117,7 +117,7 @@ class ResourceMonitor(keras.callbacks.Callback):
         self._seen = {name: value for each in seen for name, value in each.items()}
         self._of_model = None
         self._warnings.look_at(self._seen, self._part.batches)
-        if self._summaries.wanted and chief_only_writes.is_writer(self.model):
+        if self._summaries.wanted and keeps_files_of(self.model):
             self._summaries.write(epoch, self.last)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from absl import flags
@@ -81,6 +80,8 @@ def _leave(status: int) -> None:
 
 
 def _core(values: flags.FlagValues, bases: Mapping[str, Path]) -> Core:
+    from tftrain.serve.metrics import PrometheusMetrics
+
     batching = Batching(
         max_batch_size=values["max_batch_size"].value,
         timeout_micros=values["batch_timeout_micros"].value,
@@ -94,15 +95,9 @@ def _core(values: flags.FlagValues, bases: Mapping[str, Path]) -> Core:
         limits=limits,
         threads=values["threads"].value,
         poll_seconds=values["poll_seconds"].value,
-        metrics=_metrics(bases),
+        metrics=PrometheusMetrics(list(bases)),
         any_base=values["any_base"].value,
     )
-
-
-def _metrics(bases: Mapping[str, Path]) -> Any:
-    from tftrain.serve.metrics import PrometheusMetrics
-
-    return PrometheusMetrics(list(bases))
 
 
 def _fronts(core: Core, values: flags.FlagValues) -> list[Front]:

@@ -139,13 +139,9 @@ def _work(
     return export.saved_model(
         experiment.model,
         folder.saved_model,
-        verify=_is_verified(experiment, values),
+        verify=values.verify_export,
         **served_inputs.of(experiment.splits),
     )
-
-
-def _is_verified(experiment: training.Experiment, values: flags.FlagValues) -> bool:
-    return values.verify_export and distribute.is_writer(experiment.model.distribute_strategy)
 
 
 def _record(experiment: training.Experiment, folder: training.RunFolder) -> None:
@@ -213,16 +209,17 @@ def _train(
         *([callbacks.NanGuard(guard, path=folder.nan_guard)] if guard else []),
         callbacks.Progress(examples, config.batch_size, first_epoch),
         callbacks.GradientBytes(),
-        *([_starting_verification()] if _is_verified(experiment, values) else []),
+        *(_starting_verification(experiment.model) if values.verify_export else []),
         *recording.callbacks(values, folder, experiment),
         *saving.callbacks(values, folder, experiment),
     ]
     training.run(experiment, folder, shown, first_epoch)
 
 
-def _starting_verification() -> keras.callbacks.Callback:
+def _starting_verification(model: keras.Model) -> Iterator[keras.callbacks.Callback]:
     """Lets the process start, which takes it seconds, while the model is tested and reported."""
-    return keras.callbacks.LambdaCallback(on_train_end=lambda logs: verification.warm_up())
+    if distribute.is_writer(model.distribute_strategy):
+        yield keras.callbacks.LambdaCallback(on_train_end=lambda logs: verification.warm_up())
 
 
 @contextlib.contextmanager

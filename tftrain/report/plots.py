@@ -56,11 +56,15 @@ def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 8) -> F
         columns: Images a row.
     """
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(1.2 * columns, 1.55 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid:
-        axes.axis("off")
-    for axes, image, title in zip(grid, images, titles, strict=False):
-        axes.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=1)
-        axes.set_title(title, fontsize=8)
+    figure = Figure(figsize=(1.2 * columns, 1.55 * rows))
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all: each would take longer than its image
+    axes.axis("off")
+    largest = max(images.shape[1:3]) / 1.12
+    height, width = (length / largest for length in images.shape[1:3])
+    for place, (image, title) in enumerate(zip(images, titles, strict=False)):
+        x, y = 1.2 * (place % columns) + 0.6, 1.55 * (place // columns) + 0.9  # its centre, inches
+        extent = (x - width / 2, x + width / 2, y + height / 2, y - height / 2)
+        axes.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=1, extent=extent)
+        axes.text(x, y - height / 2 - 0.05, title, fontsize=8, ha="center", va="bottom")
+    axes.set(xlim=(0, 1.2 * columns), ylim=(1.55 * rows, 0))
     return figure

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tftrain.errors import ServingError
 from tftrain.serve.terms import Limits, Metrics
+from tftrain.serve.under_way import UnderWay
 
 Result = TypeVar("Result")
 
@@ -24,9 +24,8 @@ class Admission:
 
     def __init__(self, limits: Limits, metrics: Metrics) -> None:
         self._limits, self._metrics = limits, metrics
-        self._under_way = 0
+        self._under_way = UnderWay()
         self._closed = False
-        self._idle = asyncio.Event()
 
     async def admit(self, name: str, method: str, work: Callable[[], Awaitable[Result]]) -> Result:
         """Does the work of a request, if there is room for it, and counts it.
@@ -41,7 +40,8 @@ class Admission:
         """
         started, code = time.monotonic(), "OK"
         try:
-            with self._place():
+            self._refuse_if_full()
+            with self._under_way:
                 return await work()
         except ServingError as error:
             code = error.code
@@ -75,21 +75,11 @@ class Admission:
     async def close(self) -> None:
         """Lets nobody in any more, and returns when all have left."""
         self._closed = True
-        while self._under_way:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._under_way.ended()
 
-    @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
+    def _refuse_if_full(self) -> None:
         if self._closed:
             raise ServingError("UNAVAILABLE", "the server is shutting down")
-        if self._under_way >= self._limits.concurrent:
-            message = f"{self._under_way} requests are under way: no more are taken at a time"
+        if self._under_way.count >= self._limits.concurrent:
+            message = f"{self._under_way.count} requests are under way: no more are taken at a time"
             raise ServingError("UNAVAILABLE", message)
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()

@@ -18,6 +18,7 @@ from tftrain.serve import grpc_models, grpc_predictions
 from tftrain.serve.core import Core
 from tftrain.serve.server import Front, bracketed
 from tftrain.serve.stubs import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tftrain.serve.under_way import UnderWay
 
 _MESSAGE = 1024  # characters of an error: it travels in a header
 _LAST_WORDS = 1.0  # seconds in which answers that are made are sent
@@ -77,34 +78,27 @@ class Calls:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._under_way = 0
+        self._under_way = UnderWay()
         self._closed = False
-        self._idle = asyncio.Event()
 
     async def answer(self, handler: Handler, request: Any, context: Any) -> Any:
         """The handler's message; its error as the call's status."""
-        self._under_way += 1
-        try:
-            if self._closed:
-                raise ServingError("UNAVAILABLE", "the server is shutting down")
-            return await handler(self._core, request)
-        except ServingError as error:
-            await context.abort(_status(error.code), _short(error.message))
-        except Exception as error:  # a fault of the server's own, and no reason to end
-            text = f"{type(error).__name__}: {error}"
-            self._core.tell(f"a request failed: {text}")
-            await context.abort(grpc.StatusCode.INTERNAL, _short(text))
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+        with self._under_way:
+            try:
+                if self._closed:
+                    raise ServingError("UNAVAILABLE", "the server is shutting down")
+                return await handler(self._core, request)
+            except ServingError as error:
+                await context.abort(_status(error.code), _short(error.message))
+            except Exception as error:  # a fault of the server's own, and no reason to end
+                text = f"{type(error).__name__}: {error}"
+                self._core.tell(f"a request failed: {text}")
+                await context.abort(grpc.StatusCode.INTERNAL, _short(text))
 
     async def close(self) -> None:
         """Refuses new calls, and returns when those under way have ended."""
         self._closed = True
-        while self._under_way:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._under_way.ended()
 
 
 def _status(code: str) -> grpc.StatusCode:

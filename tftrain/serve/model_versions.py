@@ -16,6 +16,7 @@ from tftrain.serve import checks, version_folders
 from tftrain.serve.loaded_version import LoadedVersion
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.terms import Metrics, Target, VersionStatus
+from tftrain.serve.under_way import UnderWay
 
 REMEMBERED = 20  # ended versions of each model
 
@@ -28,9 +29,8 @@ class _Version:
     folder: Path
     status: VersionStatus
     loaded: LoadedVersion | None = None
-    uses: int = 0
     failed_contents: Any = None
-    unused: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    uses: UnderWay = dataclasses.field(default_factory=UnderWay)
 
 
 class ModelVersions:
@@ -98,14 +98,9 @@ class ModelVersions:
             ServingError: As `find`.
         """
         version = self._find(target)
-        version.uses += 1
-        try:
+        with version.uses:
             assert version.loaded is not None
             yield version.number, version.loaded
-        finally:
-            version.uses -= 1
-            if not version.uses:
-                version.unused.set()
 
     def _find(self, target: Target) -> _Version:
         number = target.version
@@ -192,9 +187,7 @@ class ModelVersions:
         self._start(self._end(version))
 
     async def _end(self, version: _Version) -> None:
-        while version.uses:
-            version.unused.clear()
-            await version.unused.wait()
+        await version.uses.ended()
         assert version.loaded is not None
         await self._in_thread(version.loaded.close)
         version.loaded = None

@@ -9,10 +9,9 @@ from typing import Any
 
 from tftrain.errors import BadInput, ServingError
 from tftrain.export import batching_file
+from tftrain.serve.checks import INVALID
 from tftrain.serve.model_config import ModelConfig
 from tftrain.serve.models import Models
-
-INVALID = "INVALID_ARGUMENT"
 
 
 async def reload(models: Models, config: Any, allowed: Collection[Path] | None) -> None:

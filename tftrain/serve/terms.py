@@ -101,17 +101,5 @@ class Metrics(Protocol):
         """A version has come into a state."""
 
 
-class NoMetrics:
+class NoMetrics(Metrics):
     """Counts nothing."""
-
-    def request(self, name: str, method: str, code: str, seconds: float) -> None:
-        """Ignored."""
-
-    def batch(self, name: str, rows: int) -> None:
-        """Ignored."""
-
-    def waiting(self, name: str, number: int) -> None:
-        """Ignored."""
-
-    def version(self, name: str, version: int, state: str) -> None:
-        """Ignored."""

@@ -48,9 +48,6 @@ def install() -> None:
         wrap(getattr(keras.callbacks, name), "set_model", _redirecting(attribute))
 
 
-is_writer = keeps_files_of
-
-
 @contextlib.contextmanager
 def destination(model: Any, path: str | os.PathLike[str]) -> Iterator[Path]:
     """Where this worker is to write `path` of `model`.
@@ -61,7 +58,7 @@ def destination(model: Any, path: str | os.PathLike[str]) -> Iterator[Path]:
         `path` in the chief; in other workers a path with the same last part that is removed on
         leaving the block.
     """
-    if is_writer(model):
+    if keeps_files_of(model):
         yield Path(path)
         return
     with tempfile.TemporaryDirectory(prefix="tftrain-") as folder:
@@ -71,7 +68,7 @@ def destination(model: Any, path: str | os.PathLike[str]) -> Iterator[Path]:
 def _save_if_chief(
     save: Callable[..., Any], model: Any, filepath: Any, *args: Any, **kwargs: Any
 ) -> Any:
-    if is_writer(model):
+    if keeps_files_of(model):
         return save(model, filepath, *args, **kwargs)
     with destination(model, str(filepath)) as path:
         return save(model, str(path), *args, **kwargs)
@@ -96,7 +93,7 @@ def _write_out_if_chief(
 
 def _redirecting(attribute: str) -> Callable[..., Any]:
     def set_model(original: Callable[..., Any], callback: Any, model: Any) -> Any:
-        if model is not None and not is_writer(model):
+        if model is not None and not keeps_files_of(model):
             _redirect(callback, attribute)
         return original(callback, model)
 

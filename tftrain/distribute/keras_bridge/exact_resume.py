@@ -28,7 +28,6 @@ from tftrain.distribute import roles
 from tftrain.distribute.keras_bridge import (
     backup_file,
     chief_broadcast,
-    chief_only_writes,
     fit_exit,
 )
 from tftrain.distribute.keras_bridge.backup_file import Backup
@@ -36,6 +35,7 @@ from tftrain.distribute.keras_bridge.global_batches import GlobalBatches
 from tftrain.distribute.keras_bridge.wrapping import wrap
 from tftrain.errors import CheckpointError
 from tftrain.keras_api import keras
+from tftrain.roles import keeps_files_of
 
 _fitting: list[Any] = []  # models, the one whose `fit` was called last at the end
 
@@ -77,7 +77,7 @@ def begin_at(model: Any, backup: Backup) -> None:
 def _restore(original: Callable[..., Any], callback: Any, logs: Any = None) -> None:
     model = callback.model
     backup = None
-    if chief_only_writes.is_writer(model):
+    if keeps_files_of(model):
         original(callback, logs)  # with its own fallback to the previous backup
         backup = backup_file.read(callback)
         _restore_seeds(model, backup)
@@ -146,7 +146,7 @@ def _note_epoch_end(
 def _save(original: Callable[..., Any], callback: Any) -> None:
     model = callback.model
     metrics = tuple(variable.numpy() for variable in model.metrics_variables)
-    if not chief_only_writes.is_writer(model):
+    if not keeps_files_of(model):
         model.save_weights(callback._weights_path)  # takes part in collectives, keeps nothing
     elif backup_file.is_remote(callback):
         original(callback)
@@ -157,7 +157,7 @@ def _save(original: Callable[..., Any], callback: Any) -> None:
 
 def _finish(original: Callable[..., Any], callback: Any, logs: Any = None) -> None:
     callback.model._initial_epoch = None
-    if chief_only_writes.is_writer(callback.model):
+    if keeps_files_of(callback.model):
         original(callback, logs)
 
 
