@@ -31,7 +31,8 @@ def _resolve(
         return None
     target = node["reftarget"]
     if not target.startswith("tftrain."):
-        return nodes.Text(_public_name(target) or content.astext()) if "." in target else None
+        name = _public_name(target) or target.rpartition(".")[2]
+        return nodes.Text(name) if "." in target else None
     meant = _look_up(target)
     for name, entry in env.domains["py"].objects.items():
         if meant is not None and name.endswith(meant.__name__) and _look_up(name) is meant:
