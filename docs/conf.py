@@ -30,12 +30,13 @@ extensions = [
     "programs",
     "public_types",
 ]
+readmes = [f"{path.stem} </{path.stem}>" for path in sorted(ROOT.glob("README*.md"))]
 navigation = {
     "docs/index": [
         (None, ["quickstart", "how-to/README", "/recipes/README", "*from*"]),
-        ("Reference", ["reference/command-line", "reference/README"]),
+        ("Reference", ["command-line", "reference/README"]),
         ("What to expect", ["correctness", "speed*", "reliability"]),
-        ("How it is built", ["architecture", "design/README", "/CHANGELOG", "/README*"]),
+        ("How it is built", ["architecture", "design/README", "/CHANGELOG", *readmes]),
     ],
     "docs/how-to/README": [(None, ["*"])],
     "docs/reference/README": [(None, ["*"])],
@@ -44,6 +45,7 @@ navigation = {
 }
 highlight_language = "none"  # of blocks that say none: mostly commands and output
 nitpicky = True
+smartquotes_action = "D"  # a dash between a name and its text; quotation marks as they are
 default_role = "literal"  # docstrings put code in single backticks
 myst_heading_anchors = 4
 napoleon_use_ivar = True  # a property may stand among the attributes, too
@@ -54,9 +56,11 @@ autodoc_default_options = {"members": True}
 python_maximum_signature_line_length = 88
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"tftrain {release}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = ["start"]  # index.html, which leads to docs/index.html
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False

@@ -54,12 +54,13 @@ class CommandHelp(SphinxDirective):
         return section
 
     def _flags(self, prefix: str, lines: list[str]) -> nodes.definition_list:
-        flags = nodes.definition_list(classes=["flags"])
+        flags = nodes.definition_list(classes=["flags"], support_smartquotes=False)  # --, no dash
         for line in lines:
             name, value, meaning = FLAG.match(line).groups()
             shown = f"--{name}{value}"
-            item = nodes.definition_list_item(ids=[f"{prefix}-{nodes.make_id(name)}"])
-            item += nodes.term("", "", nodes.literal(shown, shown))
+            item = nodes.definition_list_item()
+            anchor = f"{prefix}-{nodes.make_id(name)}"
+            item += nodes.term("", "", nodes.literal(shown, shown), ids=[anchor])
             item += nodes.definition("", nodes.paragraph(meaning, meaning))
             flags += item
         return flags

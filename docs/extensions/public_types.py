@@ -27,11 +27,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _resolve(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
 ) -> nodes.Node | None:
-    if node.get("refdomain") != "py":
-        return None
     target = node["reftarget"]
+    if node.get("refdomain") != "py" or "." not in target:
+        return None
     if not target.startswith("tftrain."):
-        return nodes.Text(_public_name(target) or content.astext()) if "." in target else None
+        return nodes.Text(_public_name(target) or target.rpartition(".")[2])
     meant = _look_up(target)
     for name, entry in env.domains["py"].objects.items():
         if meant is not None and name.endswith(meant.__name__) and _look_up(name) is meant:

@@ -37,3 +37,11 @@ def test_targets_are_there(page):
         found = page.parent / path if path else page
         assert found.exists(), target
         assert not anchor or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("page", documents.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_are_there(page):
+    for token in MarkdownIt().enable("table").parse(page.read_text()):
+        for child in token.children or ():
+            if re.fullmatch(r"(tests|recipes|benchmarks)/[\w/]+\.py", child.content):
+                assert (ROOT / child.content).is_file(), child.content
