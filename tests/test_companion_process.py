@@ -4,11 +4,11 @@ import os
 import signal
 import sys
 import threading
-import time
 
 import pytest
 
 from tests import companion_worker
+from tests.waiting import is_running, wait_until
 from tftrain import companion_process
 from tftrain.companion_process import Companion, Crashed, GaveUp
 
@@ -127,19 +127,7 @@ def test_it_ends_with_its_owner(end, python, job):
         OWNER.format(folder=str(job("pid")), end=end), PYTHONPATH=os.pathsep.join(sys.path)
     )
     assert done.stderr == ""
-    deadline = time.monotonic() + 20
-    while is_running(int(done.stdout)):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def is_running(pid):
-    """Also false of one that has ended, but that nobody has waited for."""
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    wait_until(lambda: not is_running(int(done.stdout)))
 
 
 def test_it_retires_when_nothing_is_asked_of_it(monkeypatch):

@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
 from tests import warm_python
+from tests.waiting import is_running, wait_until
 
 
 @pytest.fixture
@@ -53,11 +53,4 @@ def test_signals_reach_it(script, tmp_path, number):
         wait_until(lambda: told.exists() and told.read_text().endswith("."))
         process.send_signal(number)
         assert process.wait(20) == -number
-    wait_until(lambda: not os.path.exists(f"/proc/{told.read_text()[:-1]}"))
-
-
-def wait_until(true, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not is_running(int(told.read_text()[:-1])))

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from tests import warm_python
-from tests.cli.trainings import QUICK
+from tests.cli.trainings import QUICK, metrics
+from tests.waiting import wait_until
 from tftrain.keras_api import keras
 
 LIMIT = 120  # seconds a process may take
@@ -33,13 +34,6 @@ def command(out, engine):
     own = ENGINES[engine]
     names = {flag.split("=")[0] for flag in own}
     return [*QUICK, *(f for f in SETTINGS if f.split("=")[0] not in names), *own, f"--out={out}"]
-
-
-def metrics(out):
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return [
-        {key: line[key] for key in line if key not in ("seconds", "resources")} for line in lines
-    ]
 
 
 def start(arguments, out):
@@ -128,10 +122,7 @@ def preempted(tmp_path_factory):
     """A run that was told to stop in its midst: the folder, the status and what was said."""
     out = tmp_path_factory.mktemp("preempted") / "run"
     process = start(command(out, "fused_epoch"), out)
-    deadline = time.monotonic() + 60
-    while len(checkpoints(out)) < 2:
-        assert time.monotonic() < deadline, said(out).read_text()
-        time.sleep(0.01)
+    wait_until(lambda: len(checkpoints(out)) >= 2, 60, said(out).read_text)
     os.kill(process.pid, signal.SIGTERM)
     return out, process.wait(LIMIT), said(out).read_text()
 

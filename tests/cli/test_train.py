@@ -12,16 +12,11 @@ import pytest
 
 import tftrain
 from tests import warm_python
-from tests.cli.trainings import QUICK, train
+from tests.cli.trainings import QUICK, metrics, train
 from tftrain import data
 from tftrain.cli.main import main
 from tftrain.export import verification, verification_cases
 from tftrain.training import RunFolder
-
-
-def metrics(folder):
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: line[k] for k in line if k not in ("seconds", "resources")} for line in lines]
 
 
 def complaints(capsys):

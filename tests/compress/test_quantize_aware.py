@@ -177,7 +177,7 @@ def test_one_pruned_layer_among_others(model, data):
 
 
 def test_the_same_seed_gives_the_same_file(stages, data):
-    first, second = (quantize_aware(stages[1], data, epochs=1, seed=3) for _ in range(2))
+    first, second = stages[2], quantize_aware(stages[1], data, epochs=1, batch_size=32)
     for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(first.lite.predict(data[0]), second.lite.predict(data[0]))

@@ -3,11 +3,12 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from lab import enclosure
+
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -33,17 +34,10 @@ def network_names():
     return {*Path("/sys/class/net").glob("*"), *Path("/run/netns").glob("*")}
 
 
-def wait_until(true, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def start(folder, limit):
     tests = Path(__file__).parent
     process = subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(limit)], cwd=tests)
-    wait_until(lambda: (folder / "result.json").exists())
+    wait_until(lambda: (folder / "result.json").exists(), seconds=30)
     return process
 
 

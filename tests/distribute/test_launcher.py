@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.waiting import is_running, wait_until
 from tftrain.distribute import clusters, launcher
 from tftrain.errors import LaunchError
 
@@ -22,21 +23,6 @@ def run(script, workers=2, **options):
     command = [sys.executable, "-c", textwrap.dedent(script)]
     status = launcher.launch(command, workers, output=output, **options)
     return status, output.getvalue()
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "time limit"
-        time.sleep(0.02)
 
 
 def test_every_task_gets_its_own_tf_config():
@@ -110,7 +96,7 @@ def test_what_a_task_started_ends_with_it(tmp_path):
     assert run(script)[0] == 1
     pids = [int(path.read_text()) for path in tmp_path.iterdir()]
     assert len(pids) == 2
-    wait_until(lambda: not any(alive(pid) for pid in pids))
+    wait_until(lambda: not any(is_running(pid) for pid in pids))
 
 
 def test_a_task_that_ignores_sigterm_is_killed():
@@ -198,7 +184,7 @@ def test_an_interrupted_launcher_leaves_no_process(tmp_path, number, expected):
             assert process.wait(LIMIT_SECONDS) == expected
         finally:
             process.kill()
-    assert not any(alive(int(pid)) for pid in os.listdir(tmp_path))
+    assert not any(is_running(int(pid)) for pid in os.listdir(tmp_path))
 
 
 @pytest.mark.parametrize(

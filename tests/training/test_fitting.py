@@ -360,22 +360,22 @@ def test_predict_and_evaluate_within_a_callback_are_keras_s():
 
 
 def test_a_second_fit_goes_on_and_keras_takes_over_again():
-    def twice(first, second):
+    def weights_after_each(*fits):
         keras.utils.set_random_seed(3)
         model = dense(optimizer=keras.optimizers.SGD(0.05))
-        for fit in (first, second):
+        for fit in fits:
             fit(model, X, Y, batch_size=8, epochs=2, verbose=0, shuffle=False)
-        return model.get_weights()
+            yield from model.get_weights()
 
     def keras_fit(model, *args, **options):
         return model.fit(*args, **options)
 
-    expected = twice(keras_fit, keras_fit)
+    expected = [*weights_after_each(*4 * [keras_fit])]
     for engine in FUSED:
         ours = functools.partial(tftrain.fit, engine=engine)
-        for pair in ((ours, ours), (ours, keras_fit), (keras_fit, ours)):
-            for value, wanted in zip(twice(*pair), expected, strict=True):
-                np.testing.assert_allclose(value, wanted, atol=1e-5)
+        found = weights_after_each(keras_fit, ours, ours, keras_fit)
+        for value, wanted in zip(found, expected, strict=True):
+            np.testing.assert_allclose(value, wanted, atol=1e-5)
 
 
 def test_recompiling_is_noticed():
