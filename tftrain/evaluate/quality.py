@@ -159,7 +159,7 @@ def _notes(
         yield f"{lost} of {len(probabilities)} answers are not finite: no loss, no calibration"
     absent = [each for each, count in zip(judged.labels, judged.support, strict=True) if not count]
     if len(absent) == len(judged.labels) - 1:
-        (only,) = set(judged.labels) - set(absent)
+        only = judged.labels[judged.support.argmax()]
         yield (
             f"all examples are of class {only}: nothing is told of the others, and nothing of how "
             "classes are told apart"
