@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tftrain.errors import BadInput
 from tftrain.evaluate import accuracy_interval
 
 
@@ -35,3 +36,12 @@ def test_without_a_single_mistake_the_interval_has_a_width_nevertheless():
     low, high = accuracy_interval(360, 360)
     assert (low, high) == (pytest.approx(0.025 ** (1 / 360)), 1.0)  # so may it miss all 360
     assert accuracy_interval(0, 360) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(
+    "wrong", [(-1, 10), (11, 10), (0, 0), (5, 10, {"resamples": 0}), (5, 10, {"level": 1.0})]
+)
+def test_numbers_that_are_none_are_refused(wrong):
+    right, examples, *settings = wrong
+    with pytest.raises(BadInput, match=f"{right} right of {examples}"):
+        accuracy_interval(right, examples, **(settings[0] if settings else {}))

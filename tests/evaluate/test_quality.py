@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,7 +94,8 @@ def test_a_column_for_the_second_of_two_classes():
 
 def test_a_model_that_diverged_is_judged():
     judged = quality(Y, np.where(P > 0.8, np.nan, P), LABELS)
-    assert judged.as_dict()["loss"] is None
+    as_json = json.dumps(judged.as_dict(), allow_nan=False)
+    assert json.loads(as_json)["loss"] is None
     assert judged.calibration is None
     assert judged.notes == ("1 of 4 answers are not finite: no loss, no calibration",)
 
@@ -116,8 +119,6 @@ def test_worst_answers_are_named():
 
 
 def test_as_dict_is_json():
-    import json
-
     judged = quality(Y, P, LABELS, validation=(Y, P), metrics=["f1"]).as_dict()
     assert json.loads(json.dumps(judged))["labels"] == list(LABELS)
 

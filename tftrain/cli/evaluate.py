@@ -18,7 +18,8 @@ Examples:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -26,17 +27,11 @@ from absl import flags
 from tftrain import training
 from tftrain.atomic import replace_file
 from tftrain.cli import quality_runs, speed_runs, stability_runs, trained
-from tftrain.report import calibration_plot, speed_plot, stability_plot
 
 _SECTIONS = {
     "quality": (quality_runs, "how good the answers are (default)"),
     "speed": (speed_runs, "how fast they come"),
     "stability": (stability_runs, "how much the accuracy moves when other things do"),
-}
-_PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
-    "quality": ("calibration.png", calibration_plot.figure),
-    "speed": ("speed.png", speed_plot.figure),
-    "stability": ("stability.png", stability_plot.figure),
 }
 
 
@@ -68,7 +63,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         section = found.as_dict()
         folder.add_evaluation(**{name: section})
         print(f"{found}\n", flush=True)
-        written += _draw(folder, name, section)
+        written += _draw(folder.path, name, section)
     print("written  " + "\n         ".join(map(str, written)))
     return 0
 
@@ -77,14 +72,20 @@ def _asked(values: flags.FlagValues) -> list[str]:
     return [name for name in _SECTIONS if values[name].value] or ["quality"]
 
 
-def _draw(folder: training.RunFolder, name: str, section: Mapping[str, Any]) -> list[Any]:
+def _draw(folder: Path, name: str, section: Mapping[str, Any]) -> list[Path]:
     """The path of the section's picture; none where there is nothing to draw."""
-    file, figure = _PICTURES[name]
-    path = folder.path / file
+    # They bring matplotlib, which --help must not wait for.
+    from tftrain.report import calibration_plot, speed_plot, stability_plot
+
+    file, figure = {
+        "quality": ("calibration.png", calibration_plot.figure),
+        "speed": ("speed.png", speed_plot.figure),
+        "stability": ("stability.png", stability_plot.figure),
+    }[name]
     drawn = figure(section)
     if drawn is None:
-        path.unlink(missing_ok=True)  # it would show the figures of before
+        (folder / file).unlink(missing_ok=True)  # it would show the figures of before
         return []
-    with replace_file(path) as temporary:
+    with replace_file(folder / file) as temporary:
         drawn.savefig(temporary, dpi=120)
-    return [path]
+    return [folder / file]

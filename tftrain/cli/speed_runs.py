@@ -10,12 +10,19 @@ from absl import flags
 
 from tftrain import data, evaluate, training
 from tftrain.keras_api import keras
+from tftrain.notices import notice
+
+_BATCHES = (1, 32, 256)
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """What to time, and how long."""
+    default = ",".join(map(str, _BATCHES))
     flags.DEFINE_list(
-        "batches", ["1", "32", "256"], "with --speed: sizes of batches", flag_values=values
+        "batches",
+        None,
+        f"with --speed: sizes of batches to answer (default: {default})",
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "rounds",
@@ -34,7 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def problems(values: flags.FlagValues) -> Iterator[str]:
     """What is wrong with these flags."""
-    if not values.batches or not all(_is_size(each) for each in values.batches):
+    if values.batches is not None and not (values.batches and all(map(_is_size, values.batches))):
         yield f"--batches={','.join(values.batches)}: expected sizes, such as 1,32,256"
     if not values["speed"].value:
         for name in ("batches", "rounds", "startup"):
@@ -46,11 +53,15 @@ def measure(
     folder: training.RunFolder, model: keras.Model, splits: data.Splits, values: flags.FlagValues
 ) -> evaluate.Speed:
     """The model's speed on this machine, training with the run's batches."""
+    batches = [int(each) for each in values.batches or _BATCHES]
+    start = "starting a process, then " if values.startup else ""
+    programs = 2 * len(batches) + 1
+    notice(f"{start}timing {programs} programs in {values.rounds} turns of 0.05 s or three calls")
     return evaluate.speed(
         model,
         splits.test.x,
         train=_training_batch(folder, model, splits),
-        batches=[int(each) for each in values.batches],
+        batches=batches,
         rounds=values.rounds,
         model_file=folder.model if values.startup else None,
     )

@@ -11,8 +11,8 @@ import numpy as np
 
 from tftrain.errors import EvaluationError
 from tftrain.evaluate import mistakes, named_metrics, quality_tables
-from tftrain.evaluate.answers import probabilities as checked
 from tftrain.evaluate.calibration import Calibration, calibration
+from tftrain.evaluate.checked_answers import checked
 from tftrain.evaluate.confidence import accuracy_interval
 from tftrain.evaluate.mistakes import Mistake
 
@@ -68,7 +68,7 @@ class Quality:
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it; a number that is not finite is None."""
-        return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+        return _plain(dataclasses.asdict(self))
 
 
 def quality(
@@ -109,9 +109,9 @@ def quality(
 
     if metrics:
         named_metrics.check_names(metrics)
-    y, p = _checked(y, probabilities, labels)
+    y, p = checked(y, probabilities, labels)
     if validation is not None:
-        validation = _checked(*validation, labels, "validation ")
+        validation = checked(*validation, labels, "validation ")
     predicted, classes = p.argmax(axis=1), np.arange(len(labels))
     precision, recall, f1, support = of_sklearn.precision_recall_fscore_support(
         y, predicted, labels=classes, zero_division=0
@@ -119,7 +119,7 @@ def quality(
     is_finite = bool(np.isfinite(p).all())
     if metrics and not is_finite:
         raise EvaluationError(["some answers are not finite: no metrics can be asked for by name"])
-    present = support > 0
+    macro = [float(each[support > 0].mean()) for each in (precision, recall, f1)]
     right = int((predicted == y).sum())
     judged = Quality(
         accuracy=right / len(y),
@@ -131,9 +131,9 @@ def quality(
         f1=f1,
         support=support,
         confusion=of_sklearn.confusion_matrix(y, predicted, labels=classes),
-        macro_precision=float(precision[present].mean()),
-        macro_recall=float(recall[present].mean()),
-        macro_f1=float(f1[present].mean()),
+        macro_precision=macro[0],
+        macro_recall=macro[1],
+        macro_f1=macro[2],
         top_k={str(k): named_metrics.top(k, y, p) for k in _TOP if k < len(labels) and is_finite},
         calibration=calibration(y, p, validation=_finite(validation)) if is_finite else None,
         worst=mistakes.described(y, p, tuple(labels), _WORST),
@@ -141,29 +141,6 @@ def quality(
         notes=(),
     )
     return dataclasses.replace(judged, notes=tuple(_notes(judged, p, validation)))
-
-
-def _checked(
-    y: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], which: str = ""
-) -> tuple[np.ndarray, np.ndarray]:
-    y, given = np.asarray(y), np.shape(probabilities)
-    if y.shape == (0,):
-        raise EvaluationError([f"the {which}set is empty: expected at least one example"])
-    if y.ndim != 1 or len(given) not in (1, 2) or given[0] != len(y) or len(labels) < 2:
-        raise EvaluationError(
-            [
-                f"{which}true classes of shape {y.shape}, probabilities of shape {given} and "
-                f"{len(labels)} labels do not fit; expected [N], [N, K] and K, 2 or more"
-            ]
-        )
-    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(labels):
-        raise EvaluationError(
-            [
-                f"{which}true classes are {y.dtype} from {y.min()} to {y.max()}; expected "
-                f"integers from 0 to {len(labels) - 1}, since there are {len(labels)} labels"
-            ]
-        )
-    return y, checked(probabilities, len(labels))
 
 
 def _finite(
@@ -182,7 +159,7 @@ def _notes(
         yield f"{lost} of {len(probabilities)} answers are not finite: no loss, no calibration"
     absent = [each for each, count in zip(judged.labels, judged.support, strict=True) if not count]
     if len(absent) == len(judged.labels) - 1:
-        (only,) = set(judged.labels) - set(absent)
+        only = judged.labels[judged.support.argmax()]
         yield (
             f"all examples are of class {only}: nothing is told of the others, and nothing of how "
             "classes are told apart"
@@ -196,4 +173,8 @@ def _notes(
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

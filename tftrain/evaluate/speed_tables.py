@@ -23,7 +23,7 @@ def _table(speed: Speed) -> Iterator[str]:
     for row in speed.inference:
         yield f"answer    {_row(row)}  {row.predict_ms:16.3f}"
     if speed.training is not None:
-        yield f"train     {_row(speed.training)}"
+        yield f"train     {_row(speed.training)}".rstrip()
 
 
 def _row(row: InferenceSpeed | TrainingSpeed) -> str:

@@ -79,7 +79,8 @@ def startup(
             raise StartupFailed(
                 f"a new process did not get to answer with {model_file} (exit code "
                 f"{process.returncode}, {len(times)} of {len(_PHASES)} phases, at most "
-                f"{timeout:g} s); it said last: {said[-1]}"
+                f"{timeout:g} s); without it (model_file=None, --nostartup) the rest is measured. "
+                f"It said last: {said[-1]}"
             )
     imported, loaded, answered = times
     seconds = Startup(imported - began, loaded - imported, answered - loaded)
