@@ -1,4 +1,4 @@
-from tftrain.report.comparison_plot import comparison
+from tftrain.report.comparison_plot import figure
 
 RUNS = [{"name": name, "accuracy": 0.9, "accuracy_interval": [0.88, 0.92]} for name in "abc"]
 PAIRS = [
@@ -8,13 +8,13 @@ PAIRS = [
 
 
 def test_differences_stand_beside_the_runs_they_are_of():
-    left, right = comparison({"runs": RUNS, "pairs": PAIRS}).axes
+    left, right = figure({"runs": RUNS, "pairs": PAIRS}).axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b", "c"]
     points = [line for line in right.lines if line.get_marker() == "o"]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in points] == [(2, 1), (0, 2)]
 
 
 def test_what_exceeds_the_noise_has_another_colour():
-    _, right = comparison({"runs": RUNS, "pairs": PAIRS}).axes
+    _, right = figure({"runs": RUNS, "pairs": PAIRS}).axes
     second, third = [line.get_color() for line in right.lines if line.get_marker() == "o"]
     assert second != third

@@ -48,7 +48,7 @@ def _judge_stability(
 ) -> None:
     stability = stability_runs.measure(folder, model, trained.load_splits(folder), values)
     folder.add_evaluation(stability=stability.as_dict())
-    print("", stability.table(), "\n".join(stability.verdicts), sep="\n\n")
+    print(f"\n{stability}")
 
 
 def _class_table(quality: evaluate.Quality) -> str:

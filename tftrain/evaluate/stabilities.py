@@ -91,6 +91,9 @@ class Stability:
     summaries: tuple[Summary, ...]
     verdicts: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return "\n\n".join([self.table(), "\n".join(self.verdicts)])
+
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it; the verdicts as one text, `verdict`."""
         return {

@@ -12,7 +12,7 @@ _PLAIN, _MARKED, _BASELINE = "#3465a4", "#cc6600", "#2b2b2b"
 _COLOURS = ("#3465a4", "#cc6600", "#4e9a06", "#75507b", "#a40000", "#8f5902")
 
 
-def stability(measured: Mapping[str, Any]) -> Figure:
+def figure(measured: Mapping[str, Any]) -> Figure:
     """Accuracy against the strength of corruptions, and a point each of the other cases.
 
     A change that exceeds the noise is a full marker along curves, and orange among points.
@@ -24,13 +24,13 @@ def stability(measured: Mapping[str, Any]) -> Figure:
     others = [row for row in measured["rows"] if row["strength"] is None]
     panels = bool(graded) + bool(others)
     height = max(3.4, 1.2 + 0.3 * len(others))
-    figure = Figure(figsize=(4.6 * panels + 0.4, height), layout="constrained")
-    axes = list(figure.subplots(1, panels, squeeze=False)[0])
+    drawn = Figure(figsize=(4.6 * panels + 0.4, height), layout="constrained")
+    axes = list(drawn.subplots(1, panels, squeeze=False)[0])
     if graded:
         _curves(axes.pop(0), graded, measured["baseline"]["accuracy"])
     if others:
         _points(axes.pop(0), others, measured["baseline"]["accuracy"])
-    return figure
+    return drawn
 
 
 def _curves(axes: Axes, rows: Sequence[Mapping[str, Any]], baseline: float) -> None:
