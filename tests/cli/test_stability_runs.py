@@ -142,6 +142,14 @@ def test_each_strategy_has_what_it_needs(run):
         repeated_trainings.over_seeds(folder, 2)
 
 
+def test_a_fine_tuned_run_is_not_trained_again(run):
+    settings = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**settings, "finetuning": {"source": "other"}}))
+    for repeat in (repeated_trainings.over_seeds, repeated_trainings.over_strategies):
+        with pytest.raises(EvaluationError, match="was fine-tuned"):
+            repeat(training.RunFolder(run), 2)
+
+
 def test_seeds_go_on_from_the_run_and_begin_again_after_the_largest(run):
     settings = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**settings, "seed": 2**31 - 2}))

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tftrain.errors import BadInput
 from tftrain.evaluate.paired_tests import (
-    accuracy_interval,
     holm,
     in_points,
     over_seeds,
@@ -121,12 +120,6 @@ def test_seeds_without_any_spread(second, p_value):
 def test_one_seed_is_refused():
     with pytest.raises(BadInput, match="1 and 3 seeds"):
         over_seeds([0.9], [0.9, 0.8, 0.7])
-
-
-def test_a_perfect_accuracy_is_not_certain():
-    low, high = accuracy_interval(np.ones(100, bool))
-    assert 0.95 < low < 1
-    assert high == 1
 
 
 def test_a_verdict_says_when_only_the_correction_decides():

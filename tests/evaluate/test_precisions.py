@@ -4,7 +4,7 @@ import pytest
 from tftrain import models
 from tftrain.errors import EvaluationError, UnknownName
 from tftrain.evaluate import precisions
-from tftrain.evaluate.right_answers import predicted
+from tftrain.evaluate.answers import predict
 from tftrain.keras_api import keras
 
 X = np.random.default_rng(0).random((12, 8, 8, 1)).astype("float32")
@@ -35,11 +35,11 @@ def test_weights_are_the_same_but_for_rounding(model):
 
 
 def test_float32_answers_as_the_model_and_fewer_bits_nearly_so(model):
-    cases = precisions.cases(model, X, ["float32", "bfloat16"], representative=X)
-    np.testing.assert_array_equal(cases["float32"](), predicted(model, X))
-    coarse = cases["bfloat16"]()
-    assert coarse.dtype == "float32"
-    assert 0 < np.abs(coarse - predicted(model, X)).max() < 0.05
+    cases = precisions.cases(model, X, 4, names=["float32", "bfloat16"], representative=X)
+    own, coarse = predict(model, X, 4), cases["bfloat16"]()
+    np.testing.assert_allclose(cases["float32"](), own, atol=1e-7)
+    assert 0 < np.abs(coarse - own).max() < 0.05
+    np.testing.assert_allclose(coarse.sum(axis=1), 1)
 
 
 def test_a_model_that_cannot_be_built_anew_is_refused():
@@ -59,4 +59,12 @@ def test_a_model_that_cannot_be_built_anew_is_refused():
 
 def test_an_unknown_precision_is_named(model):
     with pytest.raises(UnknownName, match="did you mean 'bfloat16'"):
-        precisions.cases(model, X, ["float16", "bf16loat"], representative=X)
+        precisions.cases(model, X, 4, names=["float16", "bf16loat"], representative=X)
+
+
+def test_logits_become_probabilities():
+    logits = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(),
+                               keras.layers.Dense(3)])  # fmt: skip
+    logits.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    (given,) = precisions.cases(logits, X, 3, names=["float32"], representative=X).values()
+    np.testing.assert_allclose(given(), predict(logits, X, 3), rtol=1e-6)

@@ -19,14 +19,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from tftrain import app, data, evaluate, training
 from tftrain.atomic import replace_file
 from tftrain.cli import trained
 from tftrain.errors import EvaluationError
-from tftrain.evaluate.right_answers import predicted
-from tftrain.keras_api import require_tensorflow_backend
+from tftrain.evaluate.answers import predict
+from tftrain.keras_api import quiet_logger, require_tensorflow_backend
 
 _FACTS = ("parameters", "epochs", "train_seconds", "examples_per_second", "engine")
 
@@ -49,7 +50,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     require_tensorflow_backend()
     compared = compare([training.RunFolder.open(path) for path in positional])
     written = json.dumps(compared.as_dict(), indent=2)
-    print(written if values.json else compared.table())
+    print(written if values.json else compared)
     if values.out:
         _write(compared, written, app.output_folder(Path(values.out).expanduser()))
     return 0
@@ -62,22 +63,19 @@ def compare(folders: Sequence[training.RunFolder]) -> evaluate.Comparison:
         EvaluationError: Fewer than two, or they are tested on different examples.
         RunFolderError: One has no model.
     """
-    test = _common_test_set(folders)
-    settings = [folder.read_config() for folder in folders]
-    for one in settings:
-        one.pop(training.RECORDED, None)
+    splits = _common_data(folders)
     return evaluate.compare(
         _names(folders),
-        test.y,
-        [predicted(trained.load_model(folder), test.x) for folder in folders],
+        splits.test.y,
+        [_answers(folder, splits) for folder in folders],
         facts=[_facts(folder) for folder in folders],
-        settings=settings,
+        settings=[_settings(folder) for folder in folders],
         seeds=[_over_seeds(folder) for folder in folders],
     )
 
 
-def _common_test_set(folders: Sequence[training.RunFolder]) -> data.Examples:
-    """What all of them are tested on, whatever name it goes by."""
+def _common_data(folders: Sequence[training.RunFolder]) -> data.Splits:
+    """The data of the first, once all are tested on the same, whatever name it goes by."""
     known: dict[tuple[Any, Any], data.Splits] = {}
     first, unlike = None, []
     for folder in folders:
@@ -94,11 +92,11 @@ def _common_test_set(folders: Sequence[training.RunFolder]) -> data.Examples:
             )
     if unlike:
         raise EvaluationError(unlike)
-    return first.test
+    return first
 
 
 def _is_same(first: data.Splits, other: data.Splits) -> bool:
-    """Whether the test sets hold the same examples, in any order: records have one of their own."""
+    """Whether the test sets hold the same examples; record sets have an order of their own."""
     return other is first or (
         first.info.classes == other.info.classes and _content(first.test) == _content(other.test)
     )
@@ -123,6 +121,22 @@ def _names(folders: Sequence[training.RunFolder]) -> list[str]:
     """The folders' own names, or their paths where those are not enough to tell them apart."""
     names = [folder.path.resolve().name for folder in folders]
     return names if len(set(names)) == len(names) else [str(folder.path) for folder in folders]
+
+
+def _answers(folder: training.RunFolder, splits: data.Splits) -> np.ndarray:
+    with quiet_logger():  # many models, each with a program of its own, look like one retraced
+        return predict(trained.load_model(folder), splits.test.x, splits.info.classes)
+
+
+def _settings(folder: training.RunFolder) -> dict[str, Any]:
+    """The run's settings; those in a section, as of fine-tuning, under both names."""
+    found = {}
+    for name, value in folder.read_config().items():
+        if not isinstance(value, dict):
+            found[name] = value
+        elif name != training.RECORDED:
+            found |= {f"{name}: {inner}": one for inner, one in value.items()}
+    return found
 
 
 def _facts(folder: training.RunFolder) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tftrain.errors import EvaluationError, RunFolderError, TrainingFailed
 FOLDER = "stability"
 PYTHON = (sys.executable,)
 _LARGEST_SEED = 2**31
+_FINETUNED = "finetuning"  # the section of config.json that such runs have
 _STARTED_HERE = ("auto", "one", "mirrored")
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -99,6 +100,13 @@ def train(repetitions: Sequence[Repetition]) -> None:
 
 
 def _settings(folder: training.RunFolder) -> training.TrainConfig:
+    if _FINETUNED in folder.read_config():
+        raise EvaluationError(
+            [
+                f"--seeds and --strategies: {folder.path} was fine-tuned, and only what "
+                "`tftrain train` made is trained again; expected such a run"
+            ]
+        )
     return training.resolve(folder.read_config(), {})
 
 

@@ -14,8 +14,8 @@ from tftrain.cli import repeated_trainings, trained
 from tftrain.cli.repeated_trainings import Repetition
 from tftrain.errors import UnknownName
 from tftrain.evaluate import corruptions, precisions
-from tftrain.evaluate.right_answers import predicted
-from tftrain.keras_api import keras
+from tftrain.evaluate.answers import predict
+from tftrain.keras_api import keras, quiet_logger
 from tftrain.refusals import refusals
 
 STRATEGIES = ("one", "mirrored", "multiworker")
@@ -87,21 +87,25 @@ def measure(
         TrainingFailed: A training ended without a model.
     """
     train(folder, values)
-    x, seed = splits.test.x, training.resolve(folder.read_config(), {}).seed
-    baseline = predicted(model, x)
+    x, classes = splits.test.x, splits.info.classes
+    seed = folder.read_config()["seed"]
+    baseline = predict(model, x, classes)
     repeated = {
-        group: {one.case: functools.partial(_answers, one, x) for one in repetitions}
+        group: {one.case: functools.partial(_answers, one, x, classes) for one in repetitions}
         for group, repetitions in _repetitions(folder, values).items()
     }
     if "seeds" in repeated:
         repeated["seeds"] = {f"seed {seed}": lambda: baseline, **repeated["seeds"]}
     groups = {
         **repeated,
-        "corruptions": corruptions.cases(model, x, _names(values.corruptions), seed=seed),
+        "corruptions": corruptions.cases(
+            model, x, classes, names=_names(values.corruptions), seed=seed
+        ),
         "precisions": precisions.cases(
             model,
             x,
-            _names(values.precisions),
+            classes,
+            names=_names(values.precisions),
             representative=_training_images(splits, seed),
             seed=seed,
         ),
@@ -126,8 +130,9 @@ def _training_images(splits: data.Splits, seed: int) -> Any:
     return data.pipeline(splits.train, batch_size=32, seed=seed)
 
 
-def _answers(one: Repetition, x: np.ndarray) -> np.ndarray:
-    return predicted(trained.load_model(one.folder), x)
+def _answers(one: Repetition, x: np.ndarray, classes: int) -> np.ndarray:
+    with quiet_logger():  # many models, each with a program of its own, look like one retraced
+        return predict(trained.load_model(one.folder), x, classes)
 
 
 def _names(listed: str | None) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tftrain.errors import EvaluationError
 from tftrain.evaluate import comparison_tables, paired_tests
+from tftrain.evaluate.confidence import accuracy_interval
 from tftrain.evaluate.right_answers import RightAnswers, right_answers
 
 
@@ -49,7 +50,7 @@ class Comparison:
 
     Attributes:
         examples: Size of the test set.
-        runs: Of each `name`, `accuracy`, `accuracy_interval` (Wilson's, 95%), `loss`, and what
+        runs: Of each `name`, `accuracy`, `accuracy_interval` (95%), `loss`, and what
             was told of it.
         settings: Those that differ, a value each.
         pairs: The first with each of the others.
@@ -60,13 +61,12 @@ class Comparison:
     settings: dict[str, list[Any]]
     pairs: tuple[Pair, ...]
 
+    def __str__(self) -> str:
+        return comparison_tables.text(self)
+
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it."""
         return dataclasses.asdict(self)
-
-    def table(self) -> str:
-        """The same as text: the models, the settings that differ, a verdict a pair."""
-        return comparison_tables.table(self)
 
 
 def compare(
@@ -132,7 +132,7 @@ def _run(name: str, given: RightAnswers, facts: Mapping[str, Any]) -> dict[str, 
     return {
         "name": name,
         "accuracy": given.accuracy,
-        "accuracy_interval": list(paired_tests.accuracy_interval(given.right)),
+        "accuracy_interval": list(accuracy_interval(int(given.right.sum()), len(given.right))),
         "loss": given.loss,
         **facts,
     }

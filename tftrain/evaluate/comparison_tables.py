@@ -19,7 +19,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
 }
 
 
-def table(comparison: Comparison) -> str:
+def text(comparison: Comparison) -> str:
     """The models, the settings that differ, and a verdict a pair."""
     runs = comparison.runs
     columns = [name for name in _COLUMNS if any(run.get(name) is not None for run in runs)]

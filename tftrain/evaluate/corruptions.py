@@ -22,8 +22,8 @@ import numpy as np
 
 from tftrain.augment import color, resampling, transforms
 from tftrain.errors import BadInput, UnknownName
-from tftrain.evaluate.right_answers import predicted
-from tftrain.keras_api import tf
+from tftrain.evaluate.answers import predict
+from tftrain.keras_api import quiet_logger, tf
 
 STRENGTHS = (1, 2, 3, 4, 5)
 _PARAMETERS = {
@@ -112,13 +112,14 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def cases(
-    model: Any, x: np.ndarray, names: Sequence[str] = NAMES, *, seed: int = 0
+    model: Any, x: np.ndarray, classes: int, *, names: Sequence[str] = NAMES, seed: int = 0
 ) -> dict[tuple[str, int], Callable[[], np.ndarray]]:
     """What `stability` takes: a model's answers to images under each corruption and strength.
 
     Args:
-        model: A Keras model that gives probabilities `[N, K]`.
+        model: A Keras classifier.
         x: Images `[N, H, W, C]`, float in [0, 1].
+        classes: K.
         names: Of corruptions.
         seed: Of all of them.
 
@@ -127,19 +128,23 @@ def cases(
     """
     check_names(names)
     return {
-        (name, strength): functools.partial(_answers, model, x, name, strength, seed)
+        (name, strength): functools.partial(
+            _answers, model, x, classes, globals()[name], strength, seed
+        )
         for name in names
         for strength in STRENGTHS
     }
 
 
-def _answers(model: Any, x: np.ndarray, name: str, strength: int, seed: int) -> np.ndarray:
-    corrupt = globals()[name]
+def _answers(
+    model: Any, x: np.ndarray, classes: int, corrupt: Callable, strength: int, seed: int
+) -> np.ndarray:
     parts = []
     for first in range(0, len(x), _ROWS):
         images = x[first : first + _ROWS]
         index = np.arange(first, first + len(images))
-        parts.append(predicted(model, corrupt(images, strength, seed, index)))
+        with quiet_logger():  # many models, each with a program of its own, look like one retraced
+            parts.append(predict(model, corrupt(images, strength, seed, index), classes))
     return np.concatenate(parts)
 
 

@@ -85,22 +85,6 @@ def _interval(lost: int, won: int, count: int) -> tuple[float, float]:
     return max(middle - half, -1.0), min(middle + half, 1.0)
 
 
-def accuracy_interval(right: np.ndarray) -> tuple[float, float]:
-    """The 95% interval of an accuracy.
-
-    Reference: E. B. Wilson, *Probable inference, the law of succession, and statistical
-    inference*, JASA 22, 1927.
-
-    Example:
-        >>> [round(end, 3) for end in accuracy_interval(np.array([True] * 9 + [False]))]
-        [0.596, 0.982]
-    """
-    from scipy import stats
-
-    found = stats.binomtest(int(np.sum(right)), len(right)).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values of several tests, each multiplied so that one in twenty *sets* of tests is fooled.
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from tftrain import litert
 from tftrain.errors import EvaluationError, UnknownName
-from tftrain.evaluate.right_answers import predicted
-from tftrain.keras_api import keras
+from tftrain.evaluate.answers import probabilities
+from tftrain.keras_api import keras, quiet_logger
 
 _FLOATS = ("float32", "bfloat16", "float16")
 NAMES = (*_FLOATS, "int8")
+_SMALLEST = 1e-12
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -27,16 +28,18 @@ def check_names(names: Sequence[str]) -> None:
 def cases(
     model: keras.Model,
     x: np.ndarray,
-    names: Sequence[str],
+    classes: int,
     *,
+    names: Sequence[str],
     representative: Any,
     seed: int = 0,
 ) -> dict[str, Callable[[], np.ndarray]]:
     """What `stability` takes: a model's answers to images in each precision.
 
     Args:
-        model: Built, with probabilities `[N, K]` as outputs.
+        model: A Keras classifier, Functional or Sequential, built.
         x: Images `[N, H, W, C]`.
+        classes: K.
         names: Of precisions: a float is Keras's dtype policy of this name, int8 LiteRT's.
         representative: What to learn int8's ranges from: images `[N, H, W, C]` of training, never
             of the test set, or a batched dataset of them.
@@ -46,10 +49,9 @@ def cases(
         UnknownName: There is no such precision.
     """
     check_names(names)
-    integers = functools.partial(_answers_of_integers, model, x, representative, seed)
-    made = {name: functools.partial(_answers_of_floats, model, x, name) for name in _FLOATS}
-    made["int8"] = integers
-    return {name: made[name] for name in names}
+    makers = {name: functools.partial(_floats, model, name, x) for name in _FLOATS}
+    makers["int8"] = functools.partial(_integers, model, representative, seed, x)
+    return {name: functools.partial(_answers, model, makers[name], classes) for name in names}
 
 
 def under_policy(model: keras.Model, policy: str) -> keras.Model:
@@ -108,13 +110,21 @@ def _changed(name: str, value: Any, policy: str) -> Any:
     return _in_policy(value, policy)
 
 
-def _answers_of_floats(model: keras.Model, x: np.ndarray, name: str) -> np.ndarray:
-    return predicted(under_policy(model, name), x)
+def _answers(model: keras.Model, outputs: Callable[[], np.ndarray], classes: int) -> np.ndarray:
+    given = np.asarray(outputs(), "float64")
+    if getattr(model.loss, "from_logits", False):
+        return probabilities(given, classes, from_logits=True)
+    if given.ndim == 2 and given.shape[1] == classes:  # rounded, rows no longer sum to one
+        given = given.clip(0) / np.maximum(given.clip(0).sum(axis=1, keepdims=True), _SMALLEST)
+    return probabilities(given, classes)
 
 
-def _answers_of_integers(
-    model: keras.Model, x: np.ndarray, representative: Any, seed: int
-) -> np.ndarray:
+def _floats(model: keras.Model, policy: str, x: np.ndarray) -> np.ndarray:
+    changed = under_policy(model, policy)
+    with quiet_logger():  # many models, each with a program of its own, look like one retraced
+        return changed.predict(x, batch_size=256, verbose=0)
+
+
+def _integers(model: keras.Model, representative: Any, seed: int, x: np.ndarray) -> np.ndarray:
     # Not `quantize`, which refuses what answers otherwise: how much it does is the question.
-    small = litert.convert(model, "int8", representative, seed=seed)
-    return np.asarray(small.predict(x, batch_size=256), "float32")
+    return litert.convert(model, "int8", representative, seed=seed).predict(x, batch_size=256)

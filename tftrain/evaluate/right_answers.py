@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 
 from tftrain.errors import EvaluationError
-from tftrain.keras_api import quiet_logger
 
 _SMALLEST_PROBABILITY = 1e-7  # what Keras clips to
 
@@ -58,9 +56,3 @@ def right_answers(y: np.ndarray, probabilities: np.ndarray, whose: str) -> Right
     return RightAnswers(
         right=probabilities.argmax(axis=1) == y, loss=loss if math.isfinite(loss) else None
     )
-
-
-def predicted(model: Any, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """A Keras model's probabilities `[N, K]`, float32, for images `[N, H, W, C]`."""
-    with quiet_logger():  # many models, each with a program of its own, look like one retraced
-        return np.asarray(model.predict(x, batch_size=batch_size, verbose=0), "float32")

@@ -20,8 +20,8 @@ def figure(compared: Mapping[str, Any]) -> Figure:
         compared: What `tftrain.evaluate.Comparison.as_dict` gives.
     """
     runs, pairs = compared["runs"], compared["pairs"]
-    figure = Figure(figsize=(9, 1.3 + 0.42 * len(runs)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    drawn = Figure(figsize=(9, 1.3 + 0.42 * len(runs)), layout="constrained")
+    left, right = drawn.subplots(1, 2, sharey=True)
     for place, run in enumerate(runs):
         _point(left, place, run["accuracy"], run["accuracy_interval"], _PLAIN)
     right.axvline(0, color="#888888", linewidth=1)
@@ -36,7 +36,7 @@ def figure(compared: Mapping[str, Any]) -> Figure:
     for axes in (left, right):
         axes.grid(axis="x", alpha=0.3)
         axes.locator_params(axis="x", nbins=6)
-    return figure
+    return drawn
 
 
 def _point(axes: Axes, place: int, value: float, interval: Sequence[float], colour: str) -> None:

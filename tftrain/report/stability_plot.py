@@ -24,13 +24,13 @@ def figure(measured: Mapping[str, Any]) -> Figure:
     others = [row for row in measured["rows"] if row["strength"] is None]
     panels = bool(graded) + bool(others)
     height = max(3.4, 1.2 + 0.3 * len(others))
-    figure = Figure(figsize=(4.6 * panels + 0.4, height), layout="constrained")
-    axes = list(figure.subplots(1, panels, squeeze=False)[0])
+    drawn = Figure(figsize=(4.6 * panels + 0.4, height), layout="constrained")
+    axes = list(drawn.subplots(1, panels, squeeze=False)[0])
     if graded:
         _curves(axes.pop(0), graded, measured["baseline"]["accuracy"])
     if others:
         _points(axes.pop(0), others, measured["baseline"]["accuracy"])
-    return figure
+    return drawn
 
 
 def _curves(axes: Axes, rows: Sequence[Mapping[str, Any]], baseline: float) -> None:
