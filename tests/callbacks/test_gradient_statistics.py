@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+import tftrain
 from tftrain.callbacks import GradientClipping, GradientStatistics
-from tftrain.errors import NotFiniteGradient
+from tftrain.errors import BadInput, NotFiniteGradient
 from tftrain.keras_api import keras
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)
@@ -55,6 +56,46 @@ def test_a_gradient_that_is_no_number_is_named_with_its_step():
     x[8] = np.nan  # in the third batch
     with pytest.raises(NotFiniteGradient, match=r"'net/b/bias' and of 3 other .* at step 3: lower"):
         fit(compiled(), GradientStatistics(), x=x)
+
+
+def test_the_first_of_every_so_many_updates_is_measured():
+    first = fit(compiled(), GradientStatistics(stop=False, every=3), epochs=1)
+    assert first["gradient_norm_mean"] == first["gradient_norm_max"]
+    second = fit(compiled(), GradientStatistics(stop=False, every=2, per_variable=True), epochs=1)
+    alone = compiled().fit(
+        X[:4], Y[:4], batch_size=4, verbose=0, callbacks=[GradientStatistics(stop=False)]
+    )
+    assert alone.history["gradient_norm_mean"] == pytest.approx(first["gradient_norm_mean"])
+    assert second["gradient_norm_mean"] != first["gradient_norm_mean"]
+    assert "gradient_norm/net/b/bias" in second
+
+
+@pytest.mark.parametrize("engine", ["multi_step", "fused_epoch", "fused_epoch_xla"])
+def test_every_engine_measures_the_same(engine):
+    keras_own = fit(compiled(), GradientStatistics(stop=False, every=2))
+    options = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0, "engine": engine}
+    measured = GradientStatistics(stop=False, every=2)
+    history = tftrain.fit(compiled(), X, Y, callbacks=[measured], **options).history
+    for name in ("gradient_norm_mean", "gradient_norm_max"):
+        assert history[name] == pytest.approx(keras_own[name], rel=1e-5)
+
+
+def test_accumulated_gradients_are_counted_by_updates():
+    optimizer = keras.optimizers.SGD(0.01, gradient_accumulation_steps=2)
+    history = fit(compiled(optimizer), GradientStatistics(stop=False, every=2), epochs=4)
+    assert all(norm > 0 for norm in history["gradient_norm_mean"])
+
+
+def test_what_is_not_finite_is_found_between_the_measured():
+    x = X.copy()
+    x[4] = np.nan  # in the second batch
+    with pytest.raises(NotFiniteGradient, match="at step 2"):
+        fit(compiled(), GradientStatistics(every=3), x=x)
+
+
+def test_it_measures_some_at_least():
+    with pytest.raises(BadInput, match="every is 0; expected 1 or more"):
+        GradientStatistics(every=0)
 
 
 class Root(keras.layers.Layer):

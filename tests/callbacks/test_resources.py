@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tftrain
+from tests.event_files import scalars
 from tftrain.callbacks import MetricsLog, ResourceMonitor, watched_steps
 from tftrain.callbacks.resource_warnings import ResourceWarnings
 from tftrain.errors import BadInput, CallbackError
@@ -178,13 +179,7 @@ def test_what_reads_it_must_come_after_it(tmp_path):
 def test_scalars_for_tensorboard(tmp_path):
     monitor = ResourceMonitor(peak_flops=1e9, tensorboard_dir=tmp_path)
     compiled_model().fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
-    (file,) = tmp_path.glob("events.out.tfevents.*")
-    found = {}
-    for record in tf.data.TFRecordDataset(str(file)):
-        event = tf.compat.v1.Event.FromString(record.numpy())
-        for value in event.summary.value:
-            assert value.metadata.plugin_data.plugin_name == "scalars"
-            found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+    found = scalars(tmp_path)
     assert found.keys() == {f"resources/{name}" for name in monitor.last}
     assert found["resources/seconds"].keys() == {0, 1}
     assert found["resources/seconds"][1] == pytest.approx(monitor.last["seconds"])

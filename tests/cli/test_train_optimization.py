@@ -46,7 +46,7 @@ def test_settings_are_recorded(run):
 
 
 def test_the_report_draws_the_schedule(run):
-    assert "Learning rate along the training" in (run / "report.html").read_text()
+    assert "learning rate from 0.1 to" in (run / "report.html").read_text()
 
 
 def test_the_model_is_read_by_other_commands(run, capsys):

@@ -1,0 +1,98 @@
+"""tftrain report: what it finds in a run's folder, and several runs on one page."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from tests.report.sample_pages import (
+    SPEED,
+    STABILITY,
+    VARIANTS,
+    Parsed,
+    comparison_page,
+    quality,
+)
+from tftrain.cli import report_comparison
+from tftrain.cli.main import main
+from tftrain.training import RunFolder
+
+LARGEST = 1_500_000  # bytes
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    """A copy, to be changed."""
+    return RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+def compress(run, age):
+    (run.path / "compressed").mkdir()
+    table = run.path / "compressed" / "compression.json"
+    table.write_text(json.dumps(VARIANTS))
+    now = run.model.stat().st_mtime
+    os.utime(table, (now - age, now - age))
+
+
+def test_the_page_of_a_training_is_small_and_says_what_is_missing(finished_run):
+    page = (finished_run / "report.html").read_text()
+    assert len(page) < LARGEST
+    assert {"curves", "resources", "quality", "mistakes"} <= set(Parsed(page).sections())
+    assert f"<code>tftrain evaluate {finished_run} --speed</code>" in page
+
+
+def test_what_was_found_out_since_is_in_the_page(run, capsys):
+    evaluated = {**quality([str(n) for n in range(2)]), "accuracy": 0.4321}
+    run.add_evaluation(quality=evaluated, speed=SPEED, stability=STABILITY)
+    compress(run, age=-10)
+    assert main(["report", str(run.path)]) == 0
+    assert capsys.readouterr().out.strip() == str(run.report)
+    page = run.report.read_text()
+    assert {"calibration", "speed", "stability", "compression"} <= set(Parsed(page).sections())
+    assert "43.21 %" in page, "the evaluation is not done again"
+    assert "older than the model" not in page
+
+
+def test_a_compression_of_before_is_told_and_a_damaged_one_refused(run, capsys):
+    compress(run, age=10)
+    assert main(["report", str(run.path)]) == 0
+    assert "older than the model" in run.report.read_text()
+    (run.path / "compressed" / "compression.json").write_text("{")
+    assert main(["report", str(run.path)]) == 2
+    assert "run `tftrain compress` again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["RUN", "--out=page.html"], "--out needs --compare"),
+    (["--compare", "RUN"], "expected two or more run folders, received one: "),
+    (["--compare"], "expected two or more run folders, received none"),
+    (["--compare", "RUN", "nowhere"], "nowhere does not exist"),
+    (["--compare", "RUN", "RUN", "--out="], "--out is empty"),
+    (["--compare", "RUN", "RUN", "--out=."], "is a folder; expected the name of a page"),
+])  # fmt: skip
+def test_mistakes_in_the_command_are_told(arguments, told, finished_run, capsys):
+    assert main(["report", *(each.replace("RUN", str(finished_run)) for each in arguments)]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_run_without_a_model_is_not_compared(run, capsys):
+    run.write_json(run.result, {"status": "interrupted"})
+    assert main(["report", "--compare", str(run.path), str(run.path)]) == 2
+    assert "has no finished model: the run is interrupted" in capsys.readouterr().err
+
+
+def test_runs_that_were_compared_have_a_page(run, tmp_path):
+    comparison = comparison_page(("one", "other")).comparison
+    report_comparison.write([run, run], comparison, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "2 runs compared" in page
+    assert f"tftrain report --compare {run.path} {run.path} --out=compare.html" in page
+
+
+def test_several_runs_are_compared(finished_run, run, tmp_path, capsys):
+    pytest.importorskip("tftrain.cli.compare", reason="there is no tftrain compare")
+    out = tmp_path / "pages" / "compare.html"
+    assert main(["report", "--compare", str(finished_run), str(run.path), f"--out={out}"]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    assert {"verdicts", "runs", "curves"} <= set(Parsed(out.read_text()).sections())
