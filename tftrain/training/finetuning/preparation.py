@@ -170,18 +170,22 @@ def _example_problems(
 ) -> list[str]:
     wrong: list[str] = []
     loss = _refused(lambda: _loss(model, given, settings, examples), wrong)
-    if not isinstance(model.input_shape, tuple) or not isinstance(model.output_shape, tuple):
-        return wrong  # several inputs or outputs: not ours to judge
-    binary = model.output_shape[-1] == 1
-    outputs = settings.classes or (2 if binary else model.output_shape[-1])
+    inputs, outputs = (getattr(model, f"{end}_shape", None) for end in ("input", "output"))
+    if not _is_shape(inputs) or not _is_shape(outputs):
+        return wrong  # several, or not known: not ours to judge
+    count = settings.classes or (2 if outputs[-1] == 1 else outputs[-1])
     for what, x, y in examples:
-        expected, received = model.input_shape[1:], getattr(x, "shape", (0,))[1:]
+        expected, received = inputs[1:], getattr(x, "shape", (0,))[1:]
         if len(expected) != len(received) or any(
             e not in (None, r) for e, r in zip(expected, received, strict=True)
         ):
             wrong.append(f"{what}: inputs have shape {received}; the model expects {expected}")
-        wrong += labels.problems(x, y, labels.form_of(loss), outputs, what)
+        wrong += labels.problems(x, y, labels.form_of(loss), count, what)
     return wrong
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(isinstance(side, (int, type(None))) for side in shape)
 
 
 def _compile(

@@ -87,7 +87,8 @@ def stages(
         raise FineTuningError([*wrong, f"the model {model.name!r} has no weights to train"])
     if wrong:
         raise FineTuningError(wrong)
-    chosen = {0: [each for each in every if each not in _frozen(model, every, freeze, wrong)]}
+    frozen = _frozen(model, every, freeze, wrong)
+    chosen = {0: [each for each in every if each not in frozen]}
     for begin, thawed in sorted((schedule or {}).items()):
         chosen[begin] = _selected(thawed, every, _named(begin), wrong, from_output=True)
     if not wrong and not chosen[0]:
