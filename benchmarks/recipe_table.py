@@ -41,7 +41,7 @@ class Outcome:
     def cells(self, dataset: str) -> tuple[str, str]:
         """Time and measured figures, as the table shows them."""
         shown = [
-            f"{name} {', '.join(map(number, self.figures[name]))}"
+            f"{name} {listed(self.figures[name])}"
             for name in self.recipe.expected[dataset]
             if name in self.figures
         ]
@@ -62,6 +62,12 @@ class Outcome:
                         f"{self.recipe.name}: {name} is {number(figure)}; expected {words(bounds)}"
                     )
         return found
+
+
+def listed(figures: Sequence[float]) -> str:
+    """One of each run; what is always the same, once."""
+    shown = [number(figure) for figure in figures]
+    return shown[0] if len(set(shown)) == 1 else ", ".join(shown)
 
 
 def within(figure: float, bounds: Bounds) -> bool:
