@@ -1,6 +1,7 @@
 """Judge a trained model."""
 
 from tftrain.evaluate import corruptions, paired_tests, precisions
+from tftrain.evaluate.answers import predict, probabilities
 from tftrain.evaluate.comparison import Comparison, Pair, compare
 from tftrain.evaluate.quality import Quality, quality, worst_mistakes
 from tftrain.evaluate.stabilities import Stability, stability
@@ -14,6 +15,8 @@ __all__ = [
     "corruptions",
     "paired_tests",
     "precisions",
+    "predict",
+    "probabilities",
     "quality",
     "stability",
     "worst_mistakes",
