@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tftrain.errors import BadInput
+
 LEVEL = 0.95  # share of such intervals that hold the true accuracy
 
 
@@ -23,12 +25,15 @@ def accuracy_interval(
     Args:
         right: Right answers, 0 to N.
         examples: N, at least 1.
-        resamples: How often to draw.
+        resamples: How often to draw, at least once.
         seed: Of the drawing.
         level: How probable it is to be that such an interval holds the true accuracy.
 
     Returns:
         Lower and upper end, in [0, 1].
+
+    Raises:
+        BadInput: A number is none of these.
 
     Reference: Efron, *Bootstrap Methods: Another Look at the Jackknife*, 1979; Clopper and
     Pearson, *The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial*,
@@ -41,6 +46,11 @@ def accuracy_interval(
         >>> accuracy_interval(100, 100)[1]
         1.0
     """
+    if not 0 <= right <= examples or examples < 1 or resamples < 1 or not 0 < level < 1:
+        raise BadInput(
+            f"{right} right of {examples}, {resamples} resamples, level {level}; expected 0 to N "
+            "of N, at least 1 of each, and a level between 0 and 1"
+        )
     if right in (0, examples):
         return _exact(right, examples, level)
     drawn = np.random.default_rng(seed).binomial(examples, right / examples, resamples)
