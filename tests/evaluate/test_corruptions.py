@@ -42,7 +42,7 @@ def test_shape_type_and_range_stay_and_the_same_seed_does_the_same(
     np.testing.assert_array_equal(given_images, kept)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(NAMES, SEEDS)
 def test_a_greater_strength_goes_further(name, seed):
     digits = load("digits").test.x[:64]

@@ -39,7 +39,7 @@ def _graded(group: str, rows: list[Row]) -> list[str]:
         by_case.setdefault(row.case, {})[row.strength] = row
     strengths = sorted({row.strength for row in rows})
     width = max(len(group), *map(len, by_case))
-    lines = [f"{group:{width}}" + "".join(f"{strength:8} " for strength in strengths)]
+    lines = [f"{group:{width}}" + " ".join(f"{strength:8}" for strength in strengths)]
     for case, graded in by_case.items():
         cells = [_cell(graded.get(strength)) for strength in strengths]
         lines.append(f"{case:{width}}" + "".join(cells))
