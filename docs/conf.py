@@ -31,17 +31,18 @@ extensions = [
     "public_types",
 ]
 readmes = [f"{path.stem} </{path.stem}>" for path in sorted(ROOT.glob("README*.md"))]
+folders = [path.parent.name for path in sorted(HERE.glob("*/README.md"))]
+others = [name for name in folders if name not in ("design", "how-to", "reference")]
 navigation = {
     "docs/index": [
-        (None, ["quickstart", "how-to/README", "/recipes/README", "*from*"]),
+        (None, ["quickstart", "how-to/README", "/recipes/README"]),
+        ("From elsewhere", [*(f"{name}/README" for name in others), "*from*"]),
         ("Reference", ["command-line", "reference/README"]),
         ("What to expect", ["correctness", "speed*", "reliability"]),
         ("How it is built", ["architecture", "design/README", "/CHANGELOG", *readmes]),
     ],
-    "docs/how-to/README": [(None, ["*"])],
-    "docs/reference/README": [(None, ["*"])],
-    "docs/design/README": [(None, ["*"])],
     "recipes/README": [(None, ["*"])],
+    **{f"docs/{name}/README": [(None, ["*"])] for name in folders},
 }
 highlight_language = "none"  # of blocks that say none: mostly commands and output
 nitpicky = True
