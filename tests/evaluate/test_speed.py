@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tftrain import resources
 from tftrain.errors import EvaluationError
 from tftrain.evaluate import inference, speed
 from tftrain.keras_api import keras
@@ -64,6 +65,14 @@ def test_utilization_is_operations_by_time_of_the_peak(found):
     assert flops > 3 * 2 * (6 * 8 + 8 * 3)  # and those of biases and normalization
     assert found.utilization == found.training.utilization == pytest.approx(10 * flops / 1e6)
     assert found.inference[1].utilization == pytest.approx(8 * flops / 3 / 1e6)
+
+
+def test_the_peak_is_what_products_of_matrices_attain_at_least(monkeypatch):
+    """A machine that is busy when it is asked for its peak does not make a model exceed it."""
+    monkeypatch.setattr(resources, "peak_flops", lambda dtype: 1.0)
+    found = measured(network(), batches=(1,), peak_flops=None)
+    assert found.peak_flops == 2 * 512**3  # by a clock that lets each call take a second
+    assert found.inference[0].utilization < 1
 
 
 def test_without_training_data_and_file_the_rest_is_measured():

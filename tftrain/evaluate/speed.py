@@ -13,12 +13,13 @@ from tftrain import latency, resources
 from tftrain.errors import EvaluationError
 from tftrain.evaluate import inference, speed_tables, training_steps
 from tftrain.evaluate.inference import InferenceSpeed
+from tftrain.evaluate.peak import Product
 from tftrain.evaluate.startup import Startup, startup
 from tftrain.evaluate.training_steps import TrainingSpeed
 from tftrain.keras_api import keras, quiet_logger, tf
 
 _FORWARD = 1 / 3  # of a training step's operations, as `flops_per_example` estimates them
-_STEP = ("train", 0)
+_STEP, _PRODUCT = ("train", 0), ("product", 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +83,8 @@ def speed(
         rounds: Turns that each program has.
         seconds: Length of a turn; it has at least three calls.
         model_file: The model as a file, for a process that is started to load it.
-        peak_flops: Operations a second at best; None measures them, as
-            `tftrain.resources.peak_flops` tells.
+        peak_flops: Operations a second at best; None measures them, by products of matrices that
+            have turns too, and as `tftrain.resources.peak_flops` does: the larger counts.
         clock: Gives the time in seconds.
 
     Raises:
@@ -107,13 +108,16 @@ def speed(
     if model_file is not None:
         started, memory = startup(model_file, inference.rows(x, max(sizes)), clock=clock)
     flops = resources.flops_per_example(model, _specs(x))
-    best = peak_flops or resources.peak_flops(model.compute_dtype)
     programs = inference.programs(model, x, sizes)
+    product = Product(model.compute_dtype, clock)
+    if peak_flops is None:
+        programs[_PRODUCT] = product
     with contextlib.ExitStack() as kept, quiet_logger():  # Keras traces each size of a batch
         if train is not None:
             kept.enter_context(training_steps.state_kept(model))
             programs[_STEP] = training_steps.step(model, *train)
         taken = latency.measure(programs, rounds=rounds, seconds=seconds, clock=clock)
+    best = peak_flops or max(product.flops, resources.peak_flops(model.compute_dtype))
 
     def utilization(per_second: float, share: float = 1.0) -> float | None:
         return None if flops is None else share * flops * per_second / best

@@ -44,6 +44,8 @@ def _draw_latencies(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     if all(row.get("predict_ms") for row in rows):
         predict = _column(rows, "predict_ms")
         axes.plot(sizes, predict, "s--", color=_PREDICT, label="model.predict, median")
+    axes.set_yscale("log")
+    axes.set_ylim(top=25 * axes.get_ylim()[1])  # room for the legend
     _finish(axes, rows, "time of a call", "milliseconds")
 
 
@@ -66,7 +68,7 @@ def _finish(axes: Axes, rows: Sequence[Mapping[str, Any]], title: str, unit: str
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axes.yaxis.set_minor_formatter("")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left")
 
 
 def _draw_start(axes: Axes, started: Mapping[str, float]) -> None:
