@@ -11,7 +11,6 @@ def scalars(folder):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
                 if value.metadata.plugin_data.plugin_name == "scalars":
-                    assert value.metadata.data_class == 1
                     number = float(tf.make_ndarray(value.tensor))
                     found.setdefault(value.tag, {})[event.step] = number
     return found

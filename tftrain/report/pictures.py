@@ -1,10 +1,10 @@
 """Pictures inside of a page, which so needs no other file.
 
-Figures are SVG: crisp at any width and on paper, and, as lines and a few glyphs, a third of the
-size of a PNG that is sharp on a phone. They stand in `img` elements, so that the identifiers in
-one are not those in another, and without a ground of their own; on a dark page a style inverts
-their lightness and keeps their hues. A figure of very many parts would be larger as SVG: it is a
-PNG. Photographs are kept as they are, shrunk if need be.
+Figures are SVG: crisp at any width and on paper, and half the size of a PNG that is sharp on a
+phone. They stand in `img` elements, so that the identifiers in one are not those in another, and
+without a ground of their own; on a dark page a style inverts their lightness and keeps their hues.
+A figure of very many parts would be larger as SVG: it is a PNG. Photographs are kept as they are,
+shrunk if need be. docs/design/reports.md says more.
 """
 
 from __future__ import annotations
