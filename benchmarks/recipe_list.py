@@ -132,6 +132,23 @@ RECIPES = (
         },
     ),
     Recipe(
+        "pretrain_finetune",
+        "learn without labels, fine-tune with few, three seeds",
+        (),
+        (),
+        {
+            "mnist": {
+                "from scratch, 10 labels": (0.78, 0.9),
+                "fine-tuned, 10 labels": at_least(0.88),
+            },
+            "digits": {
+                "from scratch, 10 labels": at_least(0.8),
+                "fine-tuned, 10 labels": at_least(0.8),
+            },
+        },
+        has_seeds=True,
+    ),
+    Recipe(
         "linear_regression",
         "gradient descent and Adam from their formulas",
         (),

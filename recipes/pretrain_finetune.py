@@ -8,8 +8,10 @@ of each class, beside the same network from scratch; three seeds each.
     python recipes/pretrain_finetune.py --pretraining=labels  # with those of 0 to 4
     python recipes/pretrain_finetune.py --dataset=digits      # runs anywhere
 
-Time: TIME
-Expected: EXPECTED
+Time: about three minutes on two idle cores.
+Expected: with 10 labels of each class a test accuracy of about 0.85 from scratch, 0.92 after contrastive
+pre-training (0.88 after `labels`; nothing gained after `masked`); with 250, about 0.975 and 0.983.
+The digits gain little: 1,437 images are too few to learn from without labels.
 """
 
 from pathlib import Path
@@ -20,6 +22,7 @@ from matplotlib.figure import Figure
 
 import tftrain
 from tftrain.atomic import replace_file
+from tftrain.errors import BadInput
 from tftrain.keras_api import keras  # without TensorFlow's start-up messages
 from tftrain.training import few_labels, finetune, pretraining
 
@@ -27,6 +30,7 @@ DATASET = flags.DEFINE_enum("dataset", "mnist", ["digits", "mnist"], "what to tr
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder with the dataset's files")
 EPOCHS = flags.DEFINE_integer("epochs", 40, "of the smallest fine-tuning", lower_bound=1)
 EXAMPLES = flags.DEFINE_integer("examples", 20_000, "pre-training images", lower_bound=100)
+LABELS = flags.DEFINE_multi_integer("labels", [10, 50, 250], "of each class", lower_bound=1)
 OUT = flags.DEFINE_string("out", "recipe-output/pretrain_finetune", "folder for plot and model")
 PRETRAINING = flags.DEFINE_enum(
     "pretraining", "contrastive", ["contrastive", "masked", "labels"], "what is learned before"
@@ -36,7 +40,6 @@ SEED = flags.DEFINE_integer("seed", 0, "the first of three", lower_bound=0)
 
 BATCH, PRETRAINING_BATCH, RATE = 50, 128, 3e-3
 FROZEN = {"contrastive": "convolution_*"}  # the others do better when all of it learns on
-LABELS = (10, 50, 250)
 SCRATCH, TUNED = "from scratch", "fine-tuned"
 
 
@@ -95,7 +98,7 @@ def tune(
     pretrained: keras.Model | None, train: tftrain.data.Examples, labels: int, seed: int
 ) -> keras.Model:
     """The same training from pre-trained weights, or from scratch."""
-    epochs = max(EPOCHS.value * LABELS[0] // labels, min(EPOCHS.value, 15))
+    epochs = max(EPOCHS.value * 10 // labels, min(EPOCHS.value, 15))
     few = few_labels(train, labels, seed=seed)
     keras.utils.set_random_seed(seed)
     return finetune(
@@ -143,7 +146,7 @@ def plot(accuracies: dict[tuple[str, int], list[float]], path: Path) -> None:
     axes.set(
         xlabel="labels of each class, 5 to 9",
         ylabel="test accuracy",
-        title=f"{DATASET.value}: pre-training by {PRETRAINING.value}; mean, spread, seeds",
+        title=f"{DATASET.value}: pre-training: {PRETRAINING.value}; mean, spread, seeds",
     )
     axes.grid(alpha=0.3)
     axes.legend()
@@ -155,7 +158,9 @@ def main(_: list[str]) -> None:
     out = tftrain.app.output_folder(OUT.value)
     splits = tftrain.data.load(DATASET.value, data_dir=DATA_DIR.value, validation=0)
     train, test = halves(splits.train)[1], halves(splits.test)[1]
-    counts = [count for count in LABELS if count <= np.bincount(train.y).min()]
+    counts = [count for count in LABELS.value if count <= np.bincount(train.y).min()]
+    if not counts:
+        raise BadInput(f"--labels={LABELS.value}: no class has so many; choose fewer")
     accuracies: dict[tuple[str, int], list[float]] = {
         (name, labels): [] for labels in counts for name in (SCRATCH, TUNED)
     }
@@ -167,6 +172,10 @@ def main(_: list[str]) -> None:
             last = accuracies[name, labels][-1]
             print(f"seed {seed}, {labels} labels a class, {name}: test accuracy: {last:.4f}")
     show(accuracies)
+    figures = {
+        f"{name}, {labels} labels": np.mean(values) for (name, labels), values in accuracies.items()
+    }
+    tftrain.app.write_result(out, figures)
     plot(accuracies, out / "accuracy.png")
     print(f"plot: {out / 'accuracy.png'}")
     print(f"last model: {tftrain.export.keras(model, out / 'model.keras')}")

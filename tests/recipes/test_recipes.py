@@ -23,7 +23,11 @@ EVERY = sorted(path.stem for path in RECIPES.glob("*.py"))
 # A process makes one strategy, the first thing in its life: test_distributed_recipes.py runs these.
 DISTRIBUTED = ["compressed_gradients", "multiworker_mnist", "parameter_server_mnist", "tpu_mnist"]
 NAMES = [name for name in EVERY if name not in DISTRIBUTED]
-COMPARISONS = ["large_batch", "optimizers_compared"]  # several trainings: another print
+COMPARISONS = [
+    "large_batch",
+    "optimizers_compared",
+    "pretrain_finetune",
+]  # several trainings: another print
 COMPRESSIONS = ["compress_pipeline", "quantize_mnist"]  # what they leave is for LiteRT
 CLASSIFIERS = [
     name for name in NAMES if name not in ("linear_regression", *COMPARISONS, *COMPRESSIONS)
@@ -32,6 +36,7 @@ QUICKER = {
     "optimizers_compared": ["--only=adam,lars"],
     "compress_pipeline": ["--rounds=1"],
     "quantize_mnist": ["--rounds=1"],
+    "pretrain_finetune": ["--pretraining=masked", "--pretraining_epochs=1", "--labels=10"],
 }
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -185,6 +190,24 @@ def test_augmented_cnn_refuses_before_training(argument, message, tmp_path, caps
     printed = capsys.readouterr()
     assert message in printed.err
     assert "seed" not in printed.out
+
+
+def test_pretraining_is_compared_with_none(first_run, capsys):
+    _, out, printed = first_run("pretrain_finetune", capsys)
+    rows = re.findall(r"^\| (\d+) \| (from scratch|fine-tuned) \| (.*) \|$", printed, re.MULTILINE)
+    means = {}
+    for labels, name, cells in rows:
+        *each, mean, spread = map(float, cells.split(" | "))
+        assert len(each) == 3
+        assert mean == pytest.approx(np.mean(each), abs=1e-4)
+        assert spread == pytest.approx(np.std(each, ddof=1), abs=1e-4)
+        means[labels, name] = mean
+    assert len(means) == 2
+    gain = float(re.search(r"gain at 10 labels a class: (\S+) points", printed)[1])
+    difference = means["10", "fine-tuned"] - means["10", "from scratch"]
+    assert gain == pytest.approx(100 * difference, abs=0.06)
+    assert keras.models.load_model(out / "model.keras").output_shape == (None, 5)
+    assert (out / "accuracy.png").read_bytes().startswith(PNG)
 
 
 def test_optimizers_are_compared_in_a_table_and_a_plot(first_run, capsys):

@@ -7,7 +7,7 @@ Examples:
   tftrain finetune runs/digits-mlp-1 --epochs=5 --learning_rate=1e-4 --keep_head
   tftrain finetune runs/mnist-cnn-1 --dataset=fashion_mnist --labels_per_class=50 --freeze=-1
   tftrain finetune runs/mnist-cnn-1 --dataset=records:sets/letters --layer_decay=0.4
-  tftrain finetune runs/mnist-cnn-1 --dataset=fashion_mnist --freeze=-1 --unfreeze=2:2,4:*
+  tftrain finetune runs/mnist-cnn-1 --dataset=fashion_mnist --freeze=-1 --unfreeze='2:2,4:*'
   tftrain finetune runs/mnist-cnn-1 --dataset=fashion_mnist --freeze='conv*' --out=runs/tuned
 """
 

@@ -89,7 +89,8 @@ class LayerRates:
 
     def begin(self, variables: Iterable[Any]) -> None:
         """Counts the steps of variables from now on; they have not been trained before."""
-        now = int(self.iterations)
+        batches = int(keras.ops.convert_to_numpy(self._iterations))  # of replicas, the first's
+        now = batches // (self.gradient_accumulation_steps or 1)
         for variable in variables:
             place = self.__dict__["_of_variable"][self._var_key(variable)]
             path, rate, _ = self.__dict__["_given"][place]

@@ -6,6 +6,8 @@ import pytest
 from tftrain import data
 from tftrain.keras_api import keras
 
+collect_ignore = ["mirrored_job.py"]  # a program that a test starts
+
 
 def network(classes=5, compiled=True, name="network"):
     model = keras.Sequential(

@@ -62,10 +62,10 @@ def test_every_engine_thaws(engine, model, high_digits, reference):
 GRADUAL = {
     "classes": 5,
     "freeze": -1,
-    "unfreeze_schedule": {1: 2, 2: "*"},
+    "unfreeze_schedule": {1: "*"},
     "layer_decay": 0.5,
     "learning_rate": 0.01,
-    "epochs": 3,
+    "epochs": 2,
 }
 
 
@@ -81,7 +81,7 @@ def reference(high_digits):
     groups = {"head": 0.01, "second": 0.005, "first": 0.0025, "norm": 0.0025}
     optimizers = {name: keras.optimizers.Adam(rate) for name, rate in groups.items()}
     loss = keras.losses.SparseCategoricalCrossentropy()
-    for names in (["head"], ["head", "second"], list(groups)):
+    for names in (["head"], list(groups)):
         for layer in model.layers:
             layer.trainable = layer.name in names
         for x, y in _batches(high_digits):
@@ -119,7 +119,7 @@ class Interruption(keras.callbacks.Callback):
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(high_digits, tmp_path):
     def run(folder, *more):
         keras.utils.set_random_seed(0)
-        given = {"epochs": 4, "freeze": -1, "unfreeze_schedule": {1: 2, 3: "*"}}
+        given = {"epochs": 3, "freeze": -1, "unfreeze_schedule": {1: "*"}}
         kept = callbacks.Checkpoint(folder, every_secs=None)
         return tune(network(), high_digits, callbacks=[*more, kept], **given).model.get_weights()
 
@@ -189,16 +189,20 @@ def test_a_tuned_model_from_its_file_is_tuned_again(model, high_digits, tmp_path
 
 
 def test_an_application_with_its_backbone_frozen():
-    images = np.random.default_rng(0).random((8, 32, 32, 3), "float32")
     backbone = keras.applications.MobileNet(
         input_shape=(32, 32, 3), alpha=0.25, include_top=False, weights=None, pooling="avg"
     )
     model = keras.Sequential([backbone, keras.layers.Dense(3, activation="softmax", name="head")])
+    settings = training.finetuning.Settings(classes=4, freeze=backbone.name)
+    prepared = training.finetuning.prepare(model, settings)
+    assert [each.trained for each in prepared.stages] == [("head",)]
+    assert len(prepared.model.trainable_variables) == 2
     before = backbone.get_weights()
-    tuned = tune(model, (images, np.arange(8) % 4), classes=4, freeze=backbone.name)
-    assert tuned.stages[0].trained == ("head",)
-    assert len(tuned.loading.loaded) == len(before)
-    for ours, theirs in zip(tuned.model.layers[0].get_weights(), before, strict=True):
+    assert len(prepared.loading.loaded) == len(before)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), "float32")
+    prepared.model.run_eagerly = True
+    prepared.model.train_on_batch(images, np.array([0, 3]))
+    for ours, theirs in zip(prepared.model.layers[0].get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
