@@ -48,6 +48,7 @@ highlight_language = "none"  # of blocks that say none: mostly commands and outp
 nitpicky = True
 smartquotes_action = "D"  # a dash between a name and its text; quotation marks as they are
 default_role = "literal"  # docstrings put code in single backticks
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 napoleon_use_ivar = True  # a property may stand among the attributes, too
 

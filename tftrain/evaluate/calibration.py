@@ -13,7 +13,7 @@ BINS = 15  # as in the paper
 
 
 @dataclasses.dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """The examples whose largest probability lies in (low, high].
 
     Attributes:
@@ -36,9 +36,9 @@ class Calibration:
     """How far accuracy and confidence are apart, before and after temperature scaling.
 
     Attributes:
-        error: Expected calibration error: the mean of |accuracy - confidence| over the bins,
+        error: Expected calibration error: the mean of `|accuracy - confidence|` over the bins,
             weighted by their examples.
-        maximum_error: The largest |accuracy - confidence| of any bin.
+        maximum_error: The largest `|accuracy - confidence|` of any bin.
         bins: Of equal width over [0, 1]: the reliability diagram.
         temperature: What log-probabilities are to be divided by, found on the validation
             examples; above 1 the model is too sure. None if it was not, or could not be, found.
@@ -48,10 +48,10 @@ class Calibration:
 
     error: float
     maximum_error: float
-    bins: tuple[Bin, ...]
+    bins: tuple[CalibrationBin, ...]
     temperature: float | None = None
     error_after: float | None = None
-    bins_after: tuple[Bin, ...] | None = None
+    bins_after: tuple[CalibrationBin, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it."""
@@ -95,7 +95,9 @@ def calibration(
     )
 
 
-def reliability(y: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(
+    y: np.ndarray, probabilities: np.ndarray, bins: int = BINS
+) -> tuple[CalibrationBin, ...]:
     """Confidence and accuracy by confidence: scikit-learn's `calibration_curve` with counts."""
     confidence = probabilities.max(axis=1).astype(float)
     right = probabilities.argmax(axis=1) == y
@@ -104,25 +106,25 @@ def reliability(y: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> t
     counts = np.bincount(places, minlength=bins)
     sure, correct = (np.bincount(places, each, bins) for each in (confidence, right))
     return tuple(
-        Bin(float(low), float(high), of_sure, of_right, int(count))
+        CalibrationBin(float(low), float(high), of_sure, of_right, int(count))
         for low, high, count, of_sure, of_right in zip(
             edges, edges[1:], counts, _means(sure, counts), _means(correct, counts), strict=False
         )
     )
 
 
-def expected_error(bins: tuple[Bin, ...]) -> float:
+def expected_error(bins: tuple[CalibrationBin, ...]) -> float:
     """The expected calibration error of a reliability diagram."""
     examples = sum(each.examples for each in bins)
     return sum(each.examples * gap for each, gap in _gaps(bins)) / examples
 
 
-def maximum_error(bins: tuple[Bin, ...]) -> float:
+def maximum_error(bins: tuple[CalibrationBin, ...]) -> float:
     """The maximum calibration error of a reliability diagram."""
     return max(gap for _, gap in _gaps(bins))
 
 
-def _gaps(bins: tuple[Bin, ...]) -> list[tuple[Bin, float]]:
+def _gaps(bins: tuple[CalibrationBin, ...]) -> list[tuple[CalibrationBin, float]]:
     return [(each, abs(each.accuracy - each.confidence)) for each in bins if each.examples]
 
 

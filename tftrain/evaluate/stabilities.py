@@ -19,7 +19,7 @@ Cases = Mapping[Case, Callable[[], np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class StabilityRow:
     """What one case does to the accuracy.
 
     Attributes:
@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Summary:
+class StabilitySummary:
     """A group of rows in a few numbers.
 
     Attributes:
@@ -87,8 +87,8 @@ class Stability:
     """
 
     baseline: dict[str, Any]
-    rows: tuple[Row, ...]
-    summaries: tuple[Summary, ...]
+    rows: tuple[StabilityRow, ...]
+    summaries: tuple[StabilitySummary, ...]
     verdicts: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -137,7 +137,7 @@ def stability(
     own = right_answers(y, baseline, "the model")
     _check(groups)
     total = sum(map(len, groups.values()))
-    rows: list[Row] = []
+    rows: list[StabilityRow] = []
     with tqdm(total=total, unit=" cases", disable=None if progress else True) as bar:
         for group, cases in groups.items():
             found = {}
@@ -170,14 +170,14 @@ def _named(case: Case) -> str:
     return case if isinstance(case, str) else f"{case[0]} {case[1]}"
 
 
-def _rows(group: str, own: RightAnswers, found: Mapping[Case, RightAnswers]) -> list[Row]:
+def _rows(group: str, own: RightAnswers, found: Mapping[Case, RightAnswers]) -> list[StabilityRow]:
     tests = [paired_tests.paired(own.right, given.right) for given in found.values()]
     adjusted = paired_tests.holm([tested.p_value for tested in tests])
     rows = []
     for (case, given), tested, p_value in zip(found.items(), tests, adjusted, strict=True):
         name, strength = (case, None) if isinstance(case, str) else case
         rows.append(
-            Row(
+            StabilityRow(
                 group=group,
                 case=name,
                 strength=strength,
@@ -193,10 +193,10 @@ def _rows(group: str, own: RightAnswers, found: Mapping[Case, RightAnswers]) -> 
     return rows
 
 
-def _summary(group: str, rows: list[Row]) -> Summary:
+def _summary(group: str, rows: list[StabilityRow]) -> StabilitySummary:
     accuracies = [row.accuracy for row in rows]
     worst = min(rows, key=lambda row: row.accuracy)
-    return Summary(
+    return StabilitySummary(
         group=group,
         cases=len(rows),
         mean=float(np.mean(accuracies)),
@@ -207,7 +207,7 @@ def _summary(group: str, rows: list[Row]) -> Summary:
     )
 
 
-def _verdict(summary: Summary, rows: list[Row], examples: int) -> str:
+def _verdict(summary: StabilitySummary, rows: list[StabilityRow], examples: int) -> str:
     if summary.group == "seeds":
         spread = 100 * summary.standard_deviation
         return (

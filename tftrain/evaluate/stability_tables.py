@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tftrain.evaluate.stabilities import Row, Stability
+    from tftrain.evaluate.stabilities import Stability, StabilityRow
 
 
 def table(stability: Stability) -> str:
@@ -21,7 +21,7 @@ def table(stability: Stability) -> str:
     return "\n\n".join(blocks)
 
 
-def _listed(group: str, rows: list[Row]) -> list[str]:
+def _listed(group: str, rows: list[StabilityRow]) -> list[str]:
     width = max(len(group), *(len(row.case) for row in rows))
     lines = [f"{group:{width}}  accuracy   change            interval  p (Holm)"]
     for row in rows:
@@ -33,8 +33,8 @@ def _listed(group: str, rows: list[Row]) -> list[str]:
     return lines
 
 
-def _graded(group: str, rows: list[Row]) -> list[str]:
-    by_case: dict[str, dict[int, Row]] = {}
+def _graded(group: str, rows: list[StabilityRow]) -> list[str]:
+    by_case: dict[str, dict[int, StabilityRow]] = {}
     for row in rows:
         by_case.setdefault(row.case, {})[row.strength] = row
     strengths = sorted({row.strength for row in rows})
@@ -46,9 +46,9 @@ def _graded(group: str, rows: list[Row]) -> list[str]:
     return lines
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: StabilityRow | None) -> str:
     return " " * 9 if row is None else f"{row.accuracy:8.4f}{_star(row)}"
 
 
-def _star(row: Row) -> str:
+def _star(row: StabilityRow) -> str:
     return "*" if row.exceeds_noise else " "
