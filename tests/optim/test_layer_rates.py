@@ -92,6 +92,14 @@ def test_a_loaded_model_has_the_same_rates(name, tmp_path):
     assert again.optimizer.begun == [0, 0, 1, 1]
 
 
+def test_one_rate_for_all_again():
+    scaled = optim.scale_rates(optim.optimizer("adamw", 0.2, weight_decay=0.1), {"a/kernel": 0.5})
+    plain = optim.one_rate(scaled)
+    assert type(plain) is type(optim.optimizer("adamw", 0.2, weight_decay=0.1))
+    assert (float(plain.learning_rate), plain.weight_decay) == (pytest.approx(0.2), 0.1)
+    assert optim.one_rate(plain) is plain
+
+
 def test_loss_scaling_goes_around_it():
     outer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0)
     made = optim.scale_rates(outer, {"a/kernel": 0.5})

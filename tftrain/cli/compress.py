@@ -114,7 +114,10 @@ def _variants(
     values: flags.FlagValues, folder: training.RunFolder, model: keras.Model, splits: data.Splits
 ) -> Iterator[Variant]:
     config = training.resolve(folder.read_config(), {})
-    optimizer = values.optimizer and optim.optimizer(values.optimizer, values.learning_rate)
+    if values.optimizer:
+        optimizer = optim.optimizer(values.optimizer, values.learning_rate)
+    else:
+        optimizer = optim.one_rate(model.optimizer)  # tf_keras knows no rates by layer
     return compress.stages(
         model,
         plan=_plan(values),
@@ -124,7 +127,7 @@ def _variants(
         batch_size=config.batch_size,
         seed=config.seed,
         optimizer=optimizer,
-        learning_rate=None if optimizer else values.learning_rate,
+        learning_rate=None if values.optimizer else values.learning_rate,
         tell=_tell,
         **_training_data(config, splits, model),
     )

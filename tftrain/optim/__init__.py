@@ -11,7 +11,7 @@ from tftrain.optim import averaging, codecs, regularization, schedules
 from tftrain.optim.clipping import Clipping
 from tftrain.optim.decayed_variables import takes_decay
 from tftrain.optim.gradient_codecs import check_codec, compress_gradients, gradient_bytes
-from tftrain.optim.layer_rates import scale_rates
+from tftrain.optim.layer_rates import one_rate, scale_rates
 from tftrain.optim.lengths import Length
 from tftrain.optim.optimizers import check_name, default_rate, names, optimizer, problems
 from tftrain.optim.rates import check_rate, scaled_rate
@@ -30,6 +30,7 @@ __all__ = [
     "default_rate",
     "gradient_bytes",
     "names",
+    "one_rate",
     "optimizer",
     "problems",
     "register",

@@ -150,6 +150,18 @@ class LayerRates:
         return {**super().get_config(), "layer_rates": given}
 
 
+def one_rate(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """A new optimizer with the settings of one from `scale_rates`, but one rate for all.
+
+    Any other optimizer is given back as it is.
+    """
+    if not isinstance(optimizer, LayerRates):
+        return optimizer
+    config = optimizer.get_config()
+    del config["layer_rates"]
+    return type(optimizer).__mro__[2].from_config(config)
+
+
 def scaled(original: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """The subclass of an optimizer's class, registered with Keras; such a class itself."""
     return original if issubclass(original, LayerRates) else _subclass(original)
