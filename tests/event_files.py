@@ -1,6 +1,11 @@
 """What TensorBoard would read."""
 
+import importlib.util
+
 from tftrain.keras_api import tf
+
+# `pip install '.[test]'` brings it
+IS_TENSORBOARD_INSTALLED = importlib.util.find_spec("tensorboard") is not None
 
 
 def scalars(folder):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.cli.trainings import train
-from tests.event_files import scalars
+from tests.event_files import IS_TENSORBOARD_INSTALLED, scalars
 from tftrain.cli.main import main
 
 
@@ -29,6 +29,7 @@ def test_measuring_changes_nothing_of_the_training(finished_run, tmp_path):
             assert measured[name] == plain[name]
 
 
+@pytest.mark.skipif(not IS_TENSORBOARD_INSTALLED, reason="tensorboard is not installed")
 def test_tensorboard_has_all_of_it_also_after_going_on(tmp_path):
     out = tmp_path / "run"
     assert train("--epochs=2", "--tensorboard", f"--out={out}") == 0
