@@ -91,7 +91,6 @@ def test_runs_that_were_compared_have_a_page(run, tmp_path):
 
 
 def test_several_runs_are_compared(finished_run, run, tmp_path, capsys):
-    pytest.importorskip("tftrain.cli.compare", reason="there is no tftrain compare")
     out = tmp_path / "pages" / "compare.html"
     assert main(["report", "--compare", str(finished_run), str(run.path), f"--out={out}"]) == 0
     assert capsys.readouterr().out.strip() == str(out)

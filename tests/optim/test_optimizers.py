@@ -119,6 +119,15 @@ def test_no_rate_takes_the_default_one(name):
     assert float(optim.optimizer(name).learning_rate) == pytest.approx(optim.default_rate(name))
 
 
+@pytest.mark.parametrize("name", optim.names())
+def test_pixels_and_units_without_a_gradient_do_no_harm(name):
+    gradient = np.zeros((3, 4), "float32")
+    gradient[1:, 1:] = 0.5
+    weights = keras.Variable(np.ones((3, 4), "float32"))
+    optim.optimizer(name).apply([keras.ops.convert_to_tensor(gradient)], [weights])
+    assert np.isfinite(keras.ops.convert_to_numpy(weights)).all()
+
+
 def test_keras_s_own_class_where_nothing_needs_ours():
     assert type(optim.optimizer("adam", 0.1)) is keras.optimizers.Adam
 

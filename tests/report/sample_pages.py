@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from tftrain import evaluate
 from tftrain.report import ComparisonPage, Compressed, RunReport, plots
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -50,20 +51,16 @@ SPEED = {
     "startup": {"import_seconds": 3.1, "load_seconds": 0.2, "first_answer_seconds": 0.3},
     "peak_memory_bytes": 7e8, "flops_per_example": 57396, "peak_flops": 9e10, "utilization": None,
 }  # fmt: skip
-STABILITY = {
-    "baseline": {"accuracy": 0.75, "loss": 0.5, "examples": 4},
-    "rows": [
-        {"group": "seeds", "case": "seed 1", "strength": None, "accuracy": 0.7, "loss": 0.6,
-         "change": -0.05, "p_value": None},
-        {"group": "corruptions", "case": "blur", "strength": 1, "accuracy": 0.6, "loss": 0.6,
-         "change": -0.15, "p_value": 0.5},
-        {"group": "corruptions", "case": "blur", "strength": 5, "accuracy": 0.4, "loss": 0.9,
-         "change": -0.35, "p_value": 0.25},
-    ],
-    "summaries": [{"group": "seeds", "mean": 0.72, "standard_deviation": 0.02, "worst": 0.7,
-                   "worst_case": "seed 1"}],
-    "verdict": "blur hurts most",
-}  # fmt: skip
+TRUE = np.arange(40) % 2
+SURE = np.eye(2)[TRUE]
+STABILITY = evaluate.stability(
+    TRUE,
+    SURE,
+    {
+        "seeds": {"seed 0": lambda: SURE, "seed 1": lambda: SURE[::-1]},
+        "corruptions": {("blur", 1): lambda: SURE, ("blur", 5): lambda: 1 - SURE},
+    },
+).as_dict()
 
 
 def _variant(name, gzip_bytes, accuracy):
@@ -114,22 +111,19 @@ def full_report(**changes):
 
 
 def comparison_page(names=("first", "second"), **changes):
-    runs = [
-        {"name": name, "accuracy": 0.9, "accuracy_interval": [0.85, 0.95], "loss": 0.3,
-         "parameters": 9610, "train_seconds": 2.0, "examples_per_second": 1234.5,
-         "engine": "fused_epoch"}
-        for name in names
-    ]  # fmt: skip
-    pairs = [
-        {"first": names[0], "second": name, "difference": 0.013, "interval": [-0.02, 0.046],
-         "p_value": 0.2, "adjusted_p_value": 0.4, "only_first_right": 3, "only_second_right": 7,
-         "verdict": "the difference does not exceed the noise"}
-        for name in names[1:]
-    ]  # fmt: skip
-    settings = {"model": [f"model of {name}" for name in names]}
+    comparison = evaluate.compare(
+        names,
+        TRUE,
+        [SURE, *(1 - SURE for _ in names[1:])],
+        facts=[
+            {"parameters": 9610, "train_seconds": 2.0, "examples_per_second": 1234.5,
+             "engine": "fused_epoch"}
+        ] * len(names),
+        settings=[{"model": f"model of {name}"} for name in names],
+    )  # fmt: skip
     return dataclasses.replace(
         ComparisonPage(
-            comparison={"examples": 4, "runs": runs, "settings": settings, "pairs": pairs},
+            comparison=comparison.as_dict(),
             metrics=[metrics(count) for count, _ in enumerate(names, 2)],
             folders=[f"runs/{name}" for name in names],
         ),

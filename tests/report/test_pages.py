@@ -109,9 +109,9 @@ def test_figures_and_settings_are_shown(full):
     "50% to 100%",  # a bin; the empty one is left out
     "<td>0.25</td><td>0.5</td><td>0.75</td><td>4,000</td><td>77</td>",  # speed
     "41,234 examples a second in batches of 32",
-    "blur hurts most",
-    '<th scope="row">blur</th><td>0.6000</td><td>0.4000</td>',
-    "<td>0.7200</td><td>0.0200</td><td>0.7000</td><td>seed 1</td>",
+    "Over corruptions 1 of 2 differences exceeds the noise",
+    '<th scope="row">blur</th><td>1.0000</td><td>0.0000*</td>',
+    "<td>0.5000</td><td>0.7071</td><td>0.0000</td><td>seed 1</td>",
     '<tr class="chosen"><th scope="row">small</th>',
     '<tr class="beyond"><th scope="row">tiny</th>',
     "<td>8.0x</td>",
@@ -210,9 +210,9 @@ def test_the_same_run_makes_the_same_page(full):
 
 def test_runs_are_compared(full):
     page = render_comparison(comparison_page(("first", "second", "third")))
-    for shown in ("3 runs compared", "second beside first: the difference does not exceed",
-                  "<td>+1.30</td><td>-2.00 to +4.60</td><td>3</td><td>7</td><td>0.4</td>",
-                  "0.8500 to 0.9500", "<td>model of third</td>",
+    for shown in ("3 runs compared", "second beside first: the difference of -100.0 points",
+                  "<td>-100.00</td><td>-100.00 to -87.28</td><td>40</td><td>0</td><td>3.6e-12</td>",
+                  "0.9119 to 1.0000", "<td>model of third</td>",
                   "tftrain report --compare runs/first runs/second runs/third"):  # fmt: skip
         assert shown in page
     assert page.count('class="swatch drawn"') == 3

@@ -82,7 +82,8 @@ def cross_entropy(y: np.ndarray, probabilities: np.ndarray) -> float:
         0.6931
     """
     true_class = np.asarray(probabilities, float)[np.arange(len(y)), y]
-    return float(-np.log(np.maximum(true_class, _SMALLEST_PROBABILITY)).mean())
+    mean = np.log(np.maximum(true_class, _SMALLEST_PROBABILITY)).mean()
+    return float(0.0 - mean)  # a perfect answer's is 0, not -0
 
 
 def top(count: int, y: np.ndarray, probabilities: np.ndarray) -> float:

@@ -8,8 +8,7 @@ import math
 import numpy as np
 
 from tftrain.errors import EvaluationError
-
-_SMALLEST_PROBABILITY = 1e-7  # what Keras clips to
+from tftrain.evaluate.named_metrics import cross_entropy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +50,7 @@ def right_answers(y: np.ndarray, probabilities: np.ndarray, whose: str) -> Right
                 f"for each of at least {y.max() + 1} classes and each of {len(y)} examples"
             ]
         )
-    true_class = probabilities[np.arange(len(y)), y].astype("float64")
-    loss = float(-np.log(np.maximum(true_class, _SMALLEST_PROBABILITY)).mean())
+    loss = cross_entropy(y, probabilities)
     return RightAnswers(
         right=probabilities.argmax(axis=1) == y, loss=loss if math.isfinite(loss) else None
     )

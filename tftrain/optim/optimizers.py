@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -23,11 +23,14 @@ class _Kind:
     momentum: bool = False
     decays: bool = False  # without being asked
     refused: tuple[str, ...] = ()
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # unless given others
 
 
 _KINDS = {
     "adadelta": _Kind("Adadelta"),
-    "adafactor": _Kind("Adafactor"),
+    # Keras multiplies two means of squares, and 1e-30 by 1e-30, its default, is 0 in float32: a
+    # gradient with a row and a column of zeros would make the whole kernel NaN.
+    "adafactor": _Kind("Adafactor", options={"epsilon_1": 1e-16}),
     "adagrad": _Kind("Adagrad"),
     "adam": _Kind("Adam"),
     "adamax": _Kind("Adamax"),
@@ -134,7 +137,7 @@ def optimizer(
     if ema is not None:
         # Keras averages after every batch, k times an update.
         options.update(use_ema=True, ema_momentum=ema ** (1 / (accumulate or 1)))
-    return made(**options)
+    return made(**{**kind.options, **options})
 
 
 def default_rate(name: str) -> float:

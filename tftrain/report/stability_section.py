@@ -17,6 +17,10 @@ _TITLES = {
     "precisions": "Other precisions",
     "strategies": "Other strategies",
 }
+_NOTE = (
+    "A star marks a change that exceeds the noise: p, the probability of one as large by chance "
+    "alone (McNemar's exact test, corrected by Holm for the rows of its group), is below 5%."
+)
 _SUMMARY = ("", "mean accuracy", "standard deviation", "worst", "worst case")
 
 
@@ -38,7 +42,7 @@ def section(stability: Mapping[str, Any] | None, figure: Figure | None) -> Secti
         texts=texts,
         pictures=[drawn(figure, " ".join(texts))] if figure else (),
         tables=list(_tables(stability)),
-        notes=["p is the probability of a difference as large as this by chance alone."],
+        notes=[_NOTE],
     )
 
 
@@ -52,30 +56,35 @@ def _tables(stability: Mapping[str, Any]) -> Iterator[Table]:
         if any(row.get("strength") is not None for row in of_group):
             yield _by_strength(of_group, title)
         else:
-            columns = ("", "accuracy", "change", "p")
+            columns = ("", "accuracy", "change, points", "95% interval", "p")
             yield Table(columns, [_row(row) for row in of_group], title, title)
 
 
 def _by_strength(rows: list[Mapping[str, Any]], title: str) -> Table:
     """A row a corruption, a column a strength."""
-    strengths = sorted({row["strength"] for row in rows if row.get("strength") is not None})
-    found = {(row["case"], row.get("strength")): row["accuracy"] for row in rows}
+    strengths = sorted({row["strength"] for row in rows})
+    found = {(row["case"], row["strength"]): _accuracy(row) for row in rows}
     cells = [
-        (case, *(_number(found.get((case, strength)), ".4f") for strength in strengths))
+        (case, *(found.get((case, strength), NOTHING) for strength in strengths))
         for case in dict.fromkeys(row["case"] for row in rows)
     ]
-    columns = ("accuracy at strength", *(f"{strength:g}" for strength in strengths))
+    columns = ("accuracy at strength", *map(str, strengths))
     return Table(columns, cells, f"{title}: accuracy by strength", title)
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
-    change, p_value = row.get("change"), row.get("p_value")
+    low, high = row["interval"]
     return (
-        str(row["case"]),
-        f"{row['accuracy']:.4f}",
-        _number(change, "+.4f"),
-        _number(p_value, ".2g"),
+        row["case"],
+        _accuracy(row),
+        f"{100 * row['change']:+.2f}",
+        f"{100 * low:+.2f} to {100 * high:+.2f}",
+        f"{row['adjusted_p_value']:.2g}",
     )
+
+
+def _accuracy(row: Mapping[str, Any]) -> str:
+    return f"{row['accuracy']:.4f}" + "*" * row["exceeds_noise"]
 
 
 def _summary(one: Mapping[str, Any]) -> tuple[str, ...]:
