@@ -58,7 +58,9 @@ def test_json_and_files_hold_the_same(finished_run, other_run, tmp_path, capsys)
     out = tmp_path / "compared"
     runs = [str(finished_run), str(other_run)]
     assert main(["compare", *runs, "--json", f"--out={out}"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    shown, told = capsys.readouterr()
+    printed = json.loads(shown)
+    assert f"{out}/comparison.json" in told
     assert json.loads((out / "comparison.json").read_text()) == printed
     assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")
     first, second = printed["runs"]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,4 @@ def _write(compared: evaluate.Comparison, written: str, out: Path) -> None:
     with replace_file(out / "comparison.png") as temporary:
         figure = comparison_plot.figure(compared.as_dict())
         figure.savefig(temporary, format="png", dpi=110)
+    print(f"written  {out / 'comparison.json'}\n         {out / 'comparison.png'}", file=sys.stderr)

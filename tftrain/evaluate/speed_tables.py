@@ -52,4 +52,4 @@ def _facts(speed: Speed) -> Iterator[str]:
             f"operations  {speed.flops_per_example:,.0f} an example in training, a third of that "
             "in answering"
         )
-    yield f"peak        {speed.peak_flops / 1e9:,.1f} thousand million operations a second"
+    yield f"peak        {speed.peak_flops / 1e9:,.1f} billion operations a second"
