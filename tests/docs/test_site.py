@@ -16,11 +16,11 @@ MADE_BY_SPHINX = {"genindex.html", "py-modindex.html", "search.html"}
 
 
 class Page(html.parser.HTMLParser):
-    """Its links, the names that links may lead to, and its text."""
+    """Its links, what it needs to be shown, the names that links may lead to, and its text."""
 
     def __init__(self, content):
         super().__init__()
-        self.links, self.names, self.pieces = set(), set(), []
+        self.links, self.fetched, self.names, self.pieces = set(), set(), set(), []
         self.feed(content)
         self.text = "".join(self.pieces)
 
@@ -30,6 +30,8 @@ class Page(html.parser.HTMLParser):
         for name in ("href", "src"):
             if attributes.get(name):
                 self.links.add(attributes[name])
+                if tag != "a":
+                    self.fetched.add(attributes[name])
 
     def handle_data(self, data):
         self.pieces.append(data)
@@ -68,6 +70,17 @@ def targets(name, page):
         if not parts.scheme and not parts.netloc:
             path = (Path("/", name).parent / unquote(parts.path)) if parts.path else Path("/", name)
             yield str(path.resolve())[1:], unquote(parts.fragment)
+
+
+def test_no_page_needs_a_network(pages):
+    for name, page in pages.items():
+        assert not [address for address in page.fetched if urlsplit(address).netloc], name
+
+
+def test_formulas_are_formulas(folder):
+    page = (folder / "docs/from-the-articles/optimization.html").read_text()
+    assert "<mfrac>" in page
+    assert "\\frac" not in page
 
 
 def test_no_link_is_broken(folder, pages):
