@@ -87,6 +87,13 @@ def test_seeds_that_were_measured_are_compared(finished_run, tmp_path, capsys):
     assert "over 2 and 2 seeds: the difference of -39.5 points" in capsys.readouterr().out
 
 
+def test_an_evaluation_of_another_version_is_named(finished_run, tmp_path, capsys):
+    run = copied(finished_run, tmp_path / "run")
+    (run / "evaluation.json").write_text('{"stability": {"rows": [{"group": "seeds"}]}}')
+    assert main(["compare", str(finished_run), str(run)]) == 2
+    assert "does not hold what this version of tftrain writes" in capsys.readouterr().err
+
+
 def test_the_same_test_set_may_go_by_another_name(finished_run, tmp_path, capsys):
     assert main(["data", "write", "--from=digits", f"--to={tmp_path}/set"]) == 0
     renamed = copied(finished_run, tmp_path / "renamed", dataset=f"records:{tmp_path}/set")

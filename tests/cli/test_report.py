@@ -63,6 +63,18 @@ def test_a_compression_of_before_is_told_and_a_damaged_one_refused(run, capsys):
     assert "run `tftrain compress` again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("section", [
+    {"quality": {"accuracy": 0.5}},
+    {"speed": {"inference": [{"batch": 1}]}},
+    {"stability": {"rows": []}},
+])  # fmt: skip
+def test_an_evaluation_of_another_version_is_named(section, run, capsys):
+    run.add_evaluation(**section)
+    assert main(["report", str(run.path)]) == 2
+    told = capsys.readouterr().err
+    assert "evaluation.json does not hold what this version of tftrain writes; remove it" in told
+
+
 @pytest.mark.parametrize(("arguments", "told"), [
     (["RUN", "--out=page.html"], "--out needs --compare"),
     (["--compare", "RUN"], "expected two or more run folders, received one: "),

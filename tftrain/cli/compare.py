@@ -146,8 +146,9 @@ def _facts(folder: training.RunFolder) -> dict[str, Any]:
 
 
 def _over_seeds(folder: training.RunFolder) -> list[float]:
-    rows = folder.read_evaluation().get("stability", {}).get("rows", [])
-    return [row["accuracy"] for row in rows if row["group"] == "seeds"]
+    with trained.naming_evaluation(folder):
+        rows = folder.read_evaluation().get("stability", {}).get("rows", [])
+        return [float(row["accuracy"]) for row in rows if row["group"] == "seeds"]
 
 
 def _write(compared: evaluate.Comparison, written: str, out: Path) -> None:

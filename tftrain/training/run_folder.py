@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -13,6 +14,8 @@ from typing import Any
 
 from tftrain.atomic import alone_in, replace_file
 from tftrain.errors import RunFolderError
+
+_PICTURES = {"quality": "calibration.png", "speed": "speed.png", "stability": "stability.png"}
 
 
 class RunFolder:
@@ -26,6 +29,7 @@ class RunFolder:
         model: `model.keras`, the trained model.
         saved_model: Folder of numbered SavedModels.
         evaluation: `evaluation.json`, what was found out about the model since.
+        pictures: Of its sections, by their names.
         report: `report.html`.
         previous: Where the run that this one replaces was set aside; None if there is none.
     """
@@ -40,6 +44,7 @@ class RunFolder:
         self.model = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
         self.evaluation = self.path / "evaluation.json"
+        self.pictures = {name: self.path / file for name, file in _PICTURES.items()}
         self.report = self.path / "report.html"
         self.previous: Path | None = None
 
@@ -130,12 +135,35 @@ class RunFolder:
             raise RunFolderError(f"{self.metrics} is damaged: {error}") from error
 
     def read_evaluation(self) -> dict[str, Any]:
-        """What was found out about the model: `quality`, `speed`, `stability`, as far as asked."""
-        return _read_json(self.evaluation) if self.evaluation.is_file() else {}
+        """What was found out about the model: `quality`, `speed`, `stability`, as far as asked.
+
+        Raises:
+            RunFolderError: The file is damaged.
+        """
+        if not self.evaluation.is_file():
+            return {}
+        try:
+            found = _read_json(self.evaluation)
+        except RunFolderError as error:
+            raise self.unknown_evaluation(str(error)) from error
+        if not all(isinstance(section, dict) for section in found.values()):
+            raise self.unknown_evaluation(f"{self.evaluation} holds no sections")
+        return found
+
+    def unknown_evaluation(self, why: str) -> RunFolderError:
+        """The error that the evaluation is none of this version's, with the way on."""
+        return RunFolderError(
+            f"{why}; remove it, and run `tftrain evaluate {shlex.quote(str(self.path))}` again"
+        )
 
     def add_evaluation(self, **sections: Mapping[str, Any]) -> None:
         """Writes sections of the evaluation anew; the others stay."""
         self.write_json(self.evaluation, {**self.read_evaluation(), **sections})
+
+    def drop_evaluation(self) -> None:
+        """Removes the evaluation and its pictures, which show another model than there is now."""
+        for path in (self.evaluation, *self.pictures.values()):
+            path.unlink(missing_ok=True)
 
     def keep_metrics(self, epochs: int) -> None:
         """Drops the lines after the first `epochs`, which a resumed run will write again."""
