@@ -135,6 +135,21 @@ def test_every_run_that_has_no_model_is_named(finished_run, tmp_path, capsys):
     assert f"{tmp_path} is not a run folder" in told
 
 
+def test_a_target_that_is_a_file_is_refused_before_the_work(finished_run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    command = ["compare", str(finished_run), str(finished_run), f"--out={tmp_path / 'file'}"]
+    assert main(command) == 2
+    shown = capsys.readouterr()
+    assert "cannot be made a folder" in shown.err
+    assert shown.out == ""
+
+
+def test_settings_that_are_not_recorded_are_the_default_ones(finished_run, tmp_path):
+    run = copied(finished_run, tmp_path / "run")
+    (run / "config.json").write_text('{"model": "mlp"}')
+    assert main(["compare", str(finished_run), str(run)]) == 0
+
+
 def test_an_empty_target_is_refused(finished_run, capsys):
     assert main(["compare", str(finished_run), str(finished_run), "--out="]) == 2
     assert "--out is empty" in capsys.readouterr().err

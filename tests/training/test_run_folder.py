@@ -165,3 +165,17 @@ def test_a_damaged_evaluation_is_named_with_the_way_on(tmp_path):
         run.evaluation.write_text(content)
         with pytest.raises(RunFolderError, match=r"evaluation\.json.*remove it.*tftrain evaluate"):
             run.read_evaluation()
+
+
+def test_a_result_without_a_status_is_named(tmp_path):
+    run = make(tmp_path / "run")
+    run.result.write_text("{}")
+    with pytest.raises(RunFolderError, match=r"result\.json .* status"):
+        run.require_model()
+
+
+def test_a_model_that_was_removed_is_missed(tmp_path):
+    run = make(tmp_path / "run")
+    run.write_json(run.result, {"status": "finished"})
+    with pytest.raises(RunFolderError, match=r"model\.keras is missing; .*--resume"):
+        run.require_model()

@@ -24,7 +24,7 @@ from typing import Any
 
 from absl import flags
 
-from tftrain import training
+from tftrain import app, training
 from tftrain.atomic import replace_file
 from tftrain.cli import quality_runs, speed_runs, stability_runs, trained
 
@@ -54,7 +54,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Judges, prints and writes, a section after the other."""
     folder = training.RunFolder.open(positional[0])
-    folder.read_evaluation()  # a damaged one is to be told before anything is measured
+    _check(folder)
     if values.stability:  # before TensorFlow runs here, which would take a GPU's memory
         stability_runs.train(folder, values)
     model, splits = trained.load_model(folder), trained.load_splits(folder)
@@ -67,6 +67,13 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         written += _draw(folder.pictures[name], name, section)
     print("written  " + "\n         ".join(map(str, written)))
     return 0
+
+
+def _check(folder: training.RunFolder) -> None:
+    """Finds before anything is measured what would stop it, or lose what it finds."""
+    folder.require_model()
+    folder.read_evaluation()
+    app.output_folder(folder.path)
 
 
 def _asked(values: flags.FlagValues) -> list[str]:

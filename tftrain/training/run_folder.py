@@ -122,7 +122,12 @@ class RunFolder:
 
     def read_result(self) -> dict[str, Any]:
         """The run's outcome, or that there is none yet: `status` is `finished` or tells."""
-        return _read_json(self.result) if self.result.is_file() else {"status": "unfinished"}
+        if not self.result.is_file():
+            return {"status": "unfinished"}
+        found = _read_json(self.result)
+        if "status" not in found:
+            raise RunFolderError(f"{self.result} is damaged: it tells no status")
+        return found
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The epochs' lines, in order; a last line cut short by a crash is left out."""
@@ -179,8 +184,11 @@ class RunFolder:
         """
         status = self.read_result()["status"]
         if status != "finished" or not self.model.is_file():
+            why = (
+                f"{self.model.name} is missing" if status == "finished" else f"the run is {status}"
+            )
             raise RunFolderError(
-                f"{self.path} has no finished model: the run is {status}; "
+                f"{self.path} has no finished model: {why}; "
                 f"`tftrain train --resume --out={self.path}` finishes it"
             )
         return self.model
