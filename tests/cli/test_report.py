@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.report.sample_pages import (
@@ -16,6 +17,7 @@ from tests.report.sample_pages import (
 )
 from tftrain.cli import report_comparison
 from tftrain.cli.main import main
+from tftrain.keras_api import keras
 from tftrain.training import RunFolder
 
 LARGEST = 1_500_000  # bytes
@@ -52,6 +54,16 @@ def test_what_was_found_out_since_is_in_the_page(run, capsys):
     assert {"calibration", "speed", "stability", "compression"} <= set(Parsed(page).sections())
     assert "43.21 %" in page, "the evaluation is not done again"
     assert "older than the model" not in page
+
+
+def test_a_model_that_diverged_is_told_of_without_figures_that_are_none(run):
+    model = keras.saving.load_model(run.model)
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    model.save(run.model)
+    assert main(["report", str(run.path)]) == 0
+    page = run.report.read_text()
+    assert "360 of 360 answers are not finite: no loss, no calibration." in page
+    assert "nan%" not in page
 
 
 def test_a_compression_of_before_is_told_and_a_damaged_one_refused(run, capsys):

@@ -95,11 +95,13 @@ def _about(folder: training.RunFolder, splits: data.Splits, judged: trained.Judg
 
 def _titles(splits: data.Splits, probabilities: np.ndarray, worst: np.ndarray) -> list[str]:
     labels, true = splits.info.labels, splits.test.y
-    predicted = probabilities.argmax(axis=1)
-    return [
-        f"{labels[true[i]]}, said {labels[predicted[i]]} ({probabilities[i].max():.0%})"
-        for i in worst
-    ]
+    titles = []
+    for example in worst:
+        answer = probabilities[example].argmax()
+        sure = probabilities[example, answer]
+        how_sure = f" ({sure:.0%})" if np.isfinite(sure) else ""  # not so if training diverged
+        titles.append(f"{labels[true[example]]}, said {labels[answer]}{how_sure}")
+    return titles
 
 
 def _learning_rates(folder: training.RunFolder, splits: data.Splits) -> list[tuple[float, float]]:

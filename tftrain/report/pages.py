@@ -117,7 +117,8 @@ def _told(config: Mapping[str, Any]) -> str:
     model, dataset = config.get("model"), config.get("dataset")
     if not (model and dataset):
         return ""
-    epochs = f", {config['epochs']} epochs" if config.get("epochs") else ""
+    count = config.get("epochs")
+    epochs = f", {count} epoch{'s' * (count > 1)}" if count else ""
     return f"{model} on {os.fspath(dataset)}{epochs}"
 
 
