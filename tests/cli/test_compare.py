@@ -87,6 +87,13 @@ def test_seeds_that_were_measured_are_compared(finished_run, tmp_path, capsys):
     assert "over 2 and 2 seeds: the difference of -39.5 points" in capsys.readouterr().out
 
 
+def test_an_evaluation_of_another_version_is_named(finished_run, tmp_path, capsys):
+    run = copied(finished_run, tmp_path / "run")
+    (run / "evaluation.json").write_text('{"stability": {"rows": [{"group": "seeds"}]}}')
+    assert main(["compare", str(finished_run), str(run)]) == 2
+    assert "does not hold what this version of tftrain writes" in capsys.readouterr().err
+
+
 def test_the_same_test_set_may_go_by_another_name(finished_run, tmp_path, capsys):
     assert main(["data", "write", "--from=digits", f"--to={tmp_path}/set"]) == 0
     renamed = copied(finished_run, tmp_path / "renamed", dataset=f"records:{tmp_path}/set")
@@ -126,6 +133,21 @@ def test_every_run_that_has_no_model_is_named(finished_run, tmp_path, capsys):
     told = capsys.readouterr().err
     assert f"{unfinished} has no finished model" in told
     assert f"{tmp_path} is not a run folder" in told
+
+
+def test_a_target_that_is_a_file_is_refused_before_the_work(finished_run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    command = ["compare", str(finished_run), str(finished_run), f"--out={tmp_path / 'file'}"]
+    assert main(command) == 2
+    shown = capsys.readouterr()
+    assert "cannot be made a folder" in shown.err
+    assert shown.out == ""
+
+
+def test_settings_that_are_not_recorded_are_the_default_ones(finished_run, tmp_path):
+    run = copied(finished_run, tmp_path / "run")
+    (run / "config.json").write_text('{"model": "mlp"}')
+    assert main(["compare", str(finished_run), str(run)]) == 0
 
 
 def test_an_empty_target_is_refused(finished_run, capsys):

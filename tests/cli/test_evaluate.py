@@ -1,6 +1,8 @@
 """tftrain evaluate: which sections, which figures, what is written."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -68,6 +70,20 @@ def test_metrics_by_name_are_told_alone(finished_run, capsys):
 def test_bad_flags_are_refused_at_once(flags, message, tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "absent"), *flags]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_nothing_is_trained_again_of_a_run_without_a_model(finished_run, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run, ignore=shutil.ignore_patterns("model.keras"))
+    assert main(["evaluate", str(run), "--stability", "--seeds=2"]) == 2
+    assert "has no finished model" in capsys.readouterr().err
+    assert not (run / "stability").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_at_once(finished_run, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # tests may run as root
+    assert main(["evaluate", str(finished_run)]) == 2
+    assert "cannot be written to" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

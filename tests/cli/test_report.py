@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.report.sample_pages import (
@@ -16,6 +17,7 @@ from tests.report.sample_pages import (
 )
 from tftrain.cli import report_comparison
 from tftrain.cli.main import main
+from tftrain.keras_api import keras
 from tftrain.training import RunFolder
 
 LARGEST = 1_500_000  # bytes
@@ -54,6 +56,16 @@ def test_what_was_found_out_since_is_in_the_page(run, capsys):
     assert "older than the model" not in page
 
 
+def test_a_model_that_diverged_is_told_of_without_figures_that_are_none(run):
+    model = keras.saving.load_model(run.model)
+    model.set_weights([weight * np.nan for weight in model.get_weights()])
+    model.save(run.model)
+    assert main(["report", str(run.path)]) == 0
+    page = run.report.read_text()
+    assert "360 of 360 answers are not finite: no loss, no calibration." in page
+    assert "nan%" not in page
+
+
 def test_a_compression_of_before_is_told_and_a_damaged_one_refused(run, capsys):
     compress(run, age=10)
     assert main(["report", str(run.path)]) == 0
@@ -61,6 +73,18 @@ def test_a_compression_of_before_is_told_and_a_damaged_one_refused(run, capsys):
     (run.path / "compressed" / "compression.json").write_text("{")
     assert main(["report", str(run.path)]) == 2
     assert "run `tftrain compress` again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("section", [
+    {"quality": {"accuracy": 0.5}},
+    {"speed": {"inference": [{"batch": 1}]}},
+    {"stability": {"rows": []}},
+])  # fmt: skip
+def test_an_evaluation_of_another_version_is_named(section, run, capsys):
+    run.add_evaluation(**section)
+    assert main(["report", str(run.path)]) == 2
+    told = capsys.readouterr().err
+    assert "evaluation.json does not hold what this version of tftrain writes; remove it" in told
 
 
 @pytest.mark.parametrize(("arguments", "told"), [

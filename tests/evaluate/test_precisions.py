@@ -68,3 +68,11 @@ def test_logits_become_probabilities():
     logits.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     (given,) = precisions.cases(logits, X, 3, names=["float32"], representative=X).values()
     np.testing.assert_allclose(given(), predict(logits, X, 3), rtol=1e-6)
+
+
+def test_what_has_no_integers_is_refused_as_what_cannot_be_measured():
+    lost = models.mlp((8, 8, 1), hidden=(16,), classes=4)
+    lost.set_weights([np.full_like(weight, np.nan) for weight in lost.get_weights()])
+    cases = precisions.cases(lost, X, 4, names=["int8"], representative=X)
+    with pytest.raises(EvaluationError, match="NaN"):
+        cases["int8"]()

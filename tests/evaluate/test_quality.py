@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tftrain import text_tables
 from tftrain.errors import EvaluationError, UnknownName
 from tftrain.evaluate import quality, with_temperature, worst_mistakes
 
@@ -21,6 +22,16 @@ def test_figures_by_hand():
     assert judged.precision.tolist() == [0.5, 0.5, 0.0]
     assert judged.recall.tolist() == [0.5, 1.0, 0.0]
     assert judged.support.tolist() == [2, 1, 1]
+
+
+def test_without_a_right_answer_examples_are_whole_numbers_still():
+    judged = quality(1 - np.arange(4) % 2, np.eye(2)[np.arange(4) % 2], "ab")
+    assert [str(count) for count in judged.support] == ["2", "2"]
+
+
+def test_tables_line_up_whatever_the_labels_are_written_in():
+    rows = str(quality(Y, P, ("cat", "\u6570\u5b57", "owl"))).split("\n\n")[1].splitlines()
+    assert len({text_tables.width(row) for row in rows}) == 1
 
 
 def test_a_certain_mistake_has_a_finite_loss():

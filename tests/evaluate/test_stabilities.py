@@ -68,6 +68,23 @@ def test_the_table_has_a_line_a_corruption_and_a_line_a_case(measured):
     assert "strategies" not in measured.table()
 
 
+def refused():
+    raise EvaluationError(["an LSTM has no integers"])
+
+
+def test_a_case_that_cannot_be_measured_is_told_and_the_others_are_measured():
+    found = stability(Y, SURE, {"precisions": {"int8": refused, "float32": wrong_in(0)}})
+    assert [row.case for row in found.rows] == ["float32"]
+    assert found.notes == ("int8 cannot be measured: an LSTM has no integers",)
+    assert "note: int8 cannot be measured: an LSTM has no integers" in str(found)
+    assert found.as_dict()["notes"] == list(found.notes)
+
+
+def test_nothing_that_can_be_measured_is_refused():
+    with pytest.raises(EvaluationError, match="int8 cannot be measured: an LSTM has no integers"):
+        stability(Y, SURE, {"precisions": {"int8": refused}})
+
+
 def test_as_dict_is_json(measured):
     content = json.loads(json.dumps(measured.as_dict()))
     assert content["baseline"] == {"accuracy": 0.95, "loss": pytest.approx(0.05 * -np.log(1e-7)),

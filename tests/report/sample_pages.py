@@ -105,7 +105,7 @@ def full_report(**changes):
         "speed": SPEED,
         "stability": STABILITY,
         "compressed": Compressed(VARIANTS, None, is_older=False),
-        "figures": dict.fromkeys(("calibration", "speed", "stability"), figure),
+        "figures": dict.fromkeys(("quality", "speed", "stability"), figure),
     }
     return bare_report(**{**everything, **changes})
 

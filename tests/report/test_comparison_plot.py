@@ -18,3 +18,19 @@ def test_what_exceeds_the_noise_has_another_colour():
     _, right = figure({"runs": RUNS, "pairs": PAIRS}).axes
     second, third = [line.get_color() for line in right.lines if line.get_marker() == "o"]
     assert second != third
+
+
+def test_a_name_is_no_formula():
+    runs = [{**RUNS[0], "name": r"$\lost$"}, {**RUNS[1], "name": "b $x_1$"}]
+    drawn = figure({"runs": runs, "pairs": PAIRS[:1]})
+    drawn.draw_without_rendering()  # where matplotlib would refuse the formula
+    assert not any(label.get_parse_math() for label in drawn.axes[0].get_yticklabels())
+
+
+def test_long_names_leave_room_for_titles():
+    runs = [{**run, "name": f"{run['name']}{'-of-a-long-name' * 10}"} for run in RUNS]
+    drawn = figure({"runs": runs, "pairs": PAIRS})
+    drawn.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in drawn.axes]
+    assert all(drawn.bbox.x0 <= box.x0 and box.x1 <= drawn.bbox.x1 for box in boxes)
+    assert boxes[0].x1 < boxes[1].x0

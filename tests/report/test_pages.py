@@ -8,6 +8,8 @@ import pytest
 
 from tests.report.sample_pages import (
     HOSTILE,
+    SURE,
+    TRUE,
     VARIANTS,
     Parsed,
     bare_report,
@@ -16,6 +18,7 @@ from tests.report.sample_pages import (
     metrics,
     quality,
 )
+from tftrain import evaluate
 from tftrain.report import Compressed, render, render_comparison
 
 
@@ -216,6 +219,17 @@ def test_runs_are_compared(full):
                   "tftrain report --compare runs/first runs/second runs/third"):  # fmt: skip
         assert shown in page
     assert page.count('class="swatch drawn"') == 3
+
+
+def test_what_seeds_say_of_a_difference_is_told_too():
+    seeds = ([0.97, 0.98, 0.975], [0.96, 0.955, 0.965])
+    comparison = evaluate.compare(("first", "second"), TRUE, [SURE, SURE], seeds=seeds).as_dict()
+    page = render_comparison(comparison_page(comparison=comparison))
+    assert "second beside first, over 3 and 3 seeds: the difference of -1.5 points" in page
+
+
+def test_one_epoch_is_no_epochs():
+    assert ", 1 epoch</" in render(bare_report(config={**bare_report().config, "epochs": 1}))
 
 
 def test_runs_with_the_same_settings_say_so():

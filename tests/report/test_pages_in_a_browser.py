@@ -43,7 +43,7 @@ def pages(tmp_path_factory):
     long = "one_very_long_name_without_a_break_" * 4
     wide = plots.image_grid(np.zeros((8, 4, 4, 1)), ["drawn"] * 8)
     config = {"model": long, "dataset": HOSTILE, "data_dir": None}
-    figures = dict.fromkeys(("calibration", "speed"), wide)
+    figures = dict.fromkeys(("quality", "speed"), wide)
     written = {
         "run": render(full_report(title=long, folder=long, config=config, figures=figures)),
         "comparison": render_comparison(comparison_page((long, HOSTILE), figure=wide)),

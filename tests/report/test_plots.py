@@ -28,6 +28,10 @@ def test_grid_draws_each_image_once():
     assert pixels(figure).shape[2] == 4
 
 
+def test_a_label_is_no_formula():
+    plots.image_grid(np.zeros((1, 4, 4, 1)), [r"$\lost$"]).draw_without_rendering()
+
+
 def test_a_search_is_drawn_with_its_suggestion():
     rates, losses = np.array([0.01, 0.1, 1.0]), np.array([2.0, 1.0, 9.0])
     (axes,) = plots.learning_rate_search(rates, losses, 0.05).axes

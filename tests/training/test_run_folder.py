@@ -148,3 +148,34 @@ def test_sections_of_an_evaluation_join_those_of_before(tmp_path):
     run.add_evaluation(speed={"startup": 1.0})
     run.add_evaluation(quality={"accuracy": 0.75})
     assert run.read_evaluation() == {"quality": {"accuracy": 0.75}, "speed": {"startup": 1.0}}
+
+
+def test_an_evaluation_is_dropped_with_its_pictures(tmp_path):
+    run = make(tmp_path / "run")
+    run.add_evaluation(quality={"accuracy": 0.5})
+    run.pictures["speed"].write_bytes(b"of the model of before")
+    run.drop_evaluation()
+    assert run.read_evaluation() == {}
+    assert [path.name for path in run.path.iterdir()] == ["config.json"]
+
+
+def test_a_damaged_evaluation_is_named_with_the_way_on(tmp_path):
+    run = make(tmp_path / "run")
+    for content in ('{"qual', "[]", '{"quality": 3}'):
+        run.evaluation.write_text(content)
+        with pytest.raises(RunFolderError, match=r"evaluation\.json.*remove it.*tftrain evaluate"):
+            run.read_evaluation()
+
+
+def test_a_result_without_a_status_is_named(tmp_path):
+    run = make(tmp_path / "run")
+    run.result.write_text("{}")
+    with pytest.raises(RunFolderError, match=r"result\.json .* status"):
+        run.require_model()
+
+
+def test_a_model_that_was_removed_is_missed(tmp_path):
+    run = make(tmp_path / "run")
+    run.write_json(run.result, {"status": "finished"})
+    with pytest.raises(RunFolderError, match=r"model\.keras is missing; .*--resume"):
+        run.require_model()

@@ -49,11 +49,12 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Compares, prints, and writes if asked to."""
     require_tensorflow_backend()
+    out = app.output_folder(Path(values.out).expanduser()) if values.out else None
     compared = compare([training.RunFolder.open(path) for path in positional])
     written = json.dumps(compared.as_dict(), indent=2)
     print(written if values.json else compared)
-    if values.out:
-        _write(compared, written, app.output_folder(Path(values.out).expanduser()))
+    if out:
+        _write(compared, written, out)
     return 0
 
 
@@ -77,11 +78,11 @@ def compare(folders: Sequence[training.RunFolder]) -> evaluate.Comparison:
 
 def _common_data(folders: Sequence[training.RunFolder]) -> data.Splits:
     """The data of the first, once all are tested on the same, whatever name it goes by."""
-    known: dict[tuple[Any, Any], data.Splits] = {}
+    known: dict[tuple[str, str | None], data.Splits] = {}
     first, unlike = None, []
     for folder in folders:
-        config = folder.read_config()
-        source = (config["dataset"], config["data_dir"])
+        config = training.resolve(folder.read_config(), {})
+        source = (config.dataset, config.data_dir)
         if source not in known:
             known[source] = trained.load_splits(folder)
         splits = known[source]
@@ -146,8 +147,9 @@ def _facts(folder: training.RunFolder) -> dict[str, Any]:
 
 
 def _over_seeds(folder: training.RunFolder) -> list[float]:
-    rows = folder.read_evaluation().get("stability", {}).get("rows", [])
-    return [row["accuracy"] for row in rows if row["group"] == "seeds"]
+    with trained.naming_evaluation(folder):
+        rows = folder.read_evaluation().get("stability", {}).get("rows", [])
+        return [float(row["accuracy"]) for row in rows if row["group"] == "seeds"]
 
 
 def _write(compared: evaluate.Comparison, written: str, out: Path) -> None:

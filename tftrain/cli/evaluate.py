@@ -24,7 +24,7 @@ from typing import Any
 
 from absl import flags
 
-from tftrain import training
+from tftrain import app, training
 from tftrain.atomic import replace_file
 from tftrain.cli import quality_runs, speed_runs, stability_runs, trained
 
@@ -54,6 +54,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Judges, prints and writes, a section after the other."""
     folder = training.RunFolder.open(positional[0])
+    _check(folder)
     if values.stability:  # before TensorFlow runs here, which would take a GPU's memory
         stability_runs.train(folder, values)
     model, splits = trained.load_model(folder), trained.load_splits(folder)
@@ -63,29 +64,30 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         section = found.as_dict()
         folder.add_evaluation(**{name: section})
         print(f"{found}\n", flush=True)
-        written += _draw(folder.path, name, section)
+        written += _draw(folder.pictures[name], name, section)
     print("written  " + "\n         ".join(map(str, written)))
     return 0
+
+
+def _check(folder: training.RunFolder) -> None:
+    """Finds before anything is measured what would stop it, or lose what it finds."""
+    folder.require_model()
+    folder.read_evaluation()
+    app.output_folder(folder.path)
 
 
 def _asked(values: flags.FlagValues) -> list[str]:
     return [name for name in _SECTIONS if values[name].value] or ["quality"]
 
 
-def _draw(folder: Path, name: str, section: Mapping[str, Any]) -> list[Path]:
-    """The path of the section's picture; none where there is nothing to draw."""
-    # They bring matplotlib, which --help must not wait for.
-    from tftrain.report import calibration_plot, speed_plot, stability_plot
+def _draw(file: Path, name: str, section: Mapping[str, Any]) -> list[Path]:
+    """The file of the section's picture; none where there is nothing to draw."""
+    from tftrain.report import evaluation_figures  # matplotlib, which --help must not wait for
 
-    file, figure = {
-        "quality": ("calibration.png", calibration_plot.figure),
-        "speed": ("speed.png", speed_plot.figure),
-        "stability": ("stability.png", stability_plot.figure),
-    }[name]
-    drawn = figure(section)
+    drawn = evaluation_figures.FIGURES[name](section)
     if drawn is None:
-        (folder / file).unlink(missing_ok=True)  # it would show the figures of before
+        file.unlink(missing_ok=True)  # it would show the figures of before
         return []
-    with replace_file(folder / file) as temporary:
+    with replace_file(file) as temporary:
         drawn.savefig(temporary, dpi=120)
-    return [folder / file]
+    return [file]

@@ -16,9 +16,9 @@ Examples:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -28,24 +28,9 @@ from tftrain.atomic import replace_file
 from tftrain.cli import report_comparison, trained
 from tftrain.errors import RunFolderError
 from tftrain.keras_api import keras
-from tftrain.report import (
-    Compressed,
-    RunReport,
-    calibration_plot,
-    render,
-    speed_plot,
-    stability_plot,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from tftrain.report import Compressed, RunReport, evaluation_figures, render
 
 _MISTAKES = 24
-_FIGURES: dict[str, Callable[[Mapping[str, Any]], Figure | None]] = {
-    "calibration": calibration_plot.figure,
-    "speed": speed_plot.figure,
-    "stability": stability_plot.figure,
-}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -79,45 +64,44 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
 def write(folder: training.RunFolder, splits: data.Splits, model: keras.Model) -> None:
     """Judges the model and writes the run's page."""
     judged = trained.judge(model, splits)
-    found = {"quality": judged.quality.as_dict(), **folder.read_evaluation()}
-    worst = evaluate.worst_mistakes(splits.test.y, judged.probabilities, _MISTAKES)
-    config = folder.read_config()
-    environment = config.pop("environment", {})
-    page = render(
-        RunReport(
-            title=folder.path.resolve().name,
-            folder=str(folder.path),
-            config=config,
-            environment=environment,
-            result=folder.read_result(),
-            metrics=folder.read_metrics(),
-            quality=found["quality"],
-            mistakes=splits.test.x[worst],
-            mistake_titles=_titles(splits, judged.probabilities, worst),
-            learning_rates=_learning_rates(folder, splits),
-            speed=found.get("speed"),
-            stability=found.get("stability"),
-            compressed=_compressed(folder),
-            figures=_figures(found),
-        )
-    )
+    with trained.naming_evaluation(folder):
+        page = render(_about(folder, splits, judged))
     with replace_file(folder.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _figures(found: Mapping[str, Any]) -> dict[str, Figure]:
-    sections = {**found, "calibration": found["quality"]}
-    drawn = {name: draw(sections[name]) for name, draw in _FIGURES.items() if name in sections}
-    return {name: figure for name, figure in drawn.items() if figure}
+def _about(folder: training.RunFolder, splits: data.Splits, judged: trained.Judged) -> RunReport:
+    found = {"quality": judged.quality.as_dict(), **folder.read_evaluation()}
+    worst = evaluate.worst_mistakes(splits.test.y, judged.probabilities, _MISTAKES)
+    config = folder.read_config()
+    environment = config.pop("environment", {})
+    return RunReport(
+        title=folder.path.resolve().name,
+        folder=str(folder.path),
+        config=config,
+        environment=environment,
+        result=folder.read_result(),
+        metrics=folder.read_metrics(),
+        quality=found["quality"],
+        mistakes=splits.test.x[worst],
+        mistake_titles=_titles(splits, judged.probabilities, worst),
+        learning_rates=_learning_rates(folder, splits),
+        speed=found.get("speed"),
+        stability=found.get("stability"),
+        compressed=_compressed(folder),
+        figures=evaluation_figures.figures(found),
+    )
 
 
 def _titles(splits: data.Splits, probabilities: np.ndarray, worst: np.ndarray) -> list[str]:
     labels, true = splits.info.labels, splits.test.y
-    predicted = probabilities.argmax(axis=1)
-    return [
-        f"{labels[true[i]]}, said {labels[predicted[i]]} ({probabilities[i].max():.0%})"
-        for i in worst
-    ]
+    titles = []
+    for example in worst:
+        answer = probabilities[example].argmax()
+        sure = probabilities[example, answer]
+        how_sure = f" ({sure:.0%})" if np.isfinite(sure) else ""  # not so if training diverged
+        titles.append(f"{labels[true[example]]}, said {labels[answer]}{how_sure}")
+    return titles
 
 
 def _learning_rates(folder: training.RunFolder, splits: data.Splits) -> list[tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 
@@ -62,6 +63,23 @@ def load_splits(folder: training.RunFolder) -> data.Splits:
     """The data the run was trained and tested on."""
     config = training.resolve(folder.read_config(), {})
     return data.load(config.dataset, data_dir=config.data_dir)
+
+
+@contextlib.contextmanager
+def naming_evaluation(folder: training.RunFolder) -> Iterator[None]:
+    """While the run's evaluation is read: what is not as this version writes it is named.
+
+    Raises:
+        RunFolderError: Of such an evaluation.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, TftrainError) or not folder.evaluation.is_file():
+            raise
+        raise folder.unknown_evaluation(
+            f"{folder.evaluation} does not hold what this version of tftrain writes"
+        ) from error
 
 
 def judge(model: keras.Model, splits: data.Splits, metrics: Sequence[str] = ()) -> Judged:

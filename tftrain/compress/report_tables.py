@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tftrain.compress.measuring import Measured
+from tftrain.text_tables import aligned
 
 Row = tuple[str, ...]
 
@@ -59,30 +60,11 @@ def latency_rows(measured: Sequence[Measured]) -> list[Row]:
 
 def text(measured: Sequence[Measured]) -> str:
     """Both tables."""
-    parts = [aligned(SIZES, size_rows(measured), left=1), SIZES_MEAN]
+    parts = [aligned([SIZES, *size_rows(measured)]), SIZES_MEAN]
     if any(one.latency for one in measured):
         rows = latency_rows(measured)
-        parts += ["", aligned(latency_columns(measured), rows, left=2), LATENCY_MEANS]
+        parts += ["", aligned([latency_columns(measured), *rows], left=2), LATENCY_MEANS]
     return "\n".join(parts)
-
-
-def aligned(header: Row, rows: Sequence[Row], left: int) -> str:
-    """Lines whose columns line up, the first `left` ones to the left.
-
-    Example:
-        >>> print(aligned(("name", "size"), [("a", "1"), ("long name", "1,000")], left=1))
-        name        size
-        a              1
-        long name  1,000
-    """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (header, *rows)
-    )
 
 
 def _batch_sizes(measured: Sequence[Measured]) -> list[int]:

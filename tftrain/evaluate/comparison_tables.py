@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from tftrain.text_tables import aligned
 
 if TYPE_CHECKING:
     from tftrain.evaluate.comparison import Comparison, Pair
@@ -25,11 +27,11 @@ def text(comparison: Comparison) -> str:
     columns = [name for name in _COLUMNS if any(run.get(name) is not None for run in runs)]
     heads = ["", *(_COLUMNS[name][0] for name in columns)]
     lines = [[run["name"], *(_shown(run.get(name), name) for name in columns)] for run in runs]
-    blocks = [f"{comparison.examples} test examples\n\n{_aligned([heads, *lines])}"]
+    blocks = [f"{comparison.examples} test examples\n\n{aligned([heads, *lines])}"]
     if comparison.settings:
         names = [run["name"] for run in runs]
         settings = [[name, *map(_plain, each)] for name, each in comparison.settings.items()]
-        blocks.append(_aligned([["settings that differ", *names], *settings]))
+        blocks.append(aligned([["settings that differ", *names], *settings]))
     blocks += [_said(pair) for pair in comparison.pairs]
     return "\n\n".join(blocks)
 
@@ -55,14 +57,3 @@ def _shown(value: Any, name: str) -> str:
 
 def _plain(value: Any) -> str:
     return "-" if value is None else str(value)
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        )
-        for line in lines
-    )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tftrain import litert
-from tftrain.errors import EvaluationError, UnknownName
+from tftrain.errors import CompressionError, ConversionFailed, EvaluationError, UnknownName
 from tftrain.evaluate.answers import probabilities
 from tftrain.keras_api import keras, quiet_logger
 
@@ -127,4 +127,10 @@ def _floats(model: keras.Model, policy: str, x: np.ndarray) -> np.ndarray:
 
 def _integers(model: keras.Model, representative: Any, seed: int, x: np.ndarray) -> np.ndarray:
     # Not `quantize`, which refuses what answers otherwise: how much it does is the question.
-    return litert.convert(model, "int8", representative, seed=seed).predict(x, batch_size=256)
+    try:
+        converted = litert.convert(model, "int8", representative, seed=seed)
+    except CompressionError as error:
+        raise EvaluationError(error.problems) from error
+    except ConversionFailed as error:
+        raise EvaluationError([str(error)]) from error
+    return converted.predict(x, batch_size=256)

@@ -113,9 +113,10 @@ def quality(
     if validation is not None:
         validation = checked(*validation, labels, "validation ")
     predicted, classes = p.argmax(axis=1), np.arange(len(labels))
-    precision, recall, f1, support = of_sklearn.precision_recall_fscore_support(
+    precision, recall, f1, _ = of_sklearn.precision_recall_fscore_support(
         y, predicted, labels=classes, zero_division=0
     )
+    support = np.bincount(y, minlength=len(labels))  # scikit-learn's is float if no answer is right
     is_finite = bool(np.isfinite(p).all())
     if metrics and not is_finite:
         raise EvaluationError(["some answers are not finite: no metrics can be asked for by name"])

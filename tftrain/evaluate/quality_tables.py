@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tftrain.text_tables import aligned
+
 if TYPE_CHECKING:
     from tftrain.evaluate.calibration import Calibration
     from tftrain.evaluate.quality import Quality
@@ -25,37 +27,32 @@ def text(quality: Quality) -> str:
 
 def class_table(quality: Quality) -> str:
     """A row a class."""
-    width = max(len("class"), *map(len, quality.labels))
-    rows = [f"{'class':{width}}  precision  recall     F1  examples"]
+    rows = [("class", "precision", "recall", "F1", "examples")]
     for label, precision, recall, f1, support in zip(
         quality.labels, quality.precision, quality.recall, quality.f1, quality.support, strict=True
     ):
-        rows.append(f"{label:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:5.3f}  {support:8}")
-    return "\n".join(rows)
+        rows.append((label, f"{precision:.4f}", f"{recall:.4f}", f"{f1:.3f}", str(support)))
+    return aligned(rows)
 
 
 def confusion_table(quality: Quality) -> str:
     """Counts by true and predicted class."""
     if len(quality.labels) > _MOST_CLASSES:
         return f"confusion matrix: {len(quality.labels)} classes are too many to be shown here"
-    width = max(5, *(len(label) + 1 for label in quality.labels))
-    rows = ["confusion matrix (row: true class, column: predicted class)"]
-    rows.append(" " * width + "".join(f"{label:>{width}}" for label in quality.labels))
+    rows = [("", *quality.labels)]
     for label, counts in zip(quality.labels, quality.confusion, strict=True):
-        rows.append(f"{label:>{width}}" + "".join(f"{count:{width}}" for count in counts))
-    return "\n".join(rows)
+        rows.append((label, *map(str, counts)))
+    table = aligned(rows, left=0)
+    return f"confusion matrix (row: true class, column: predicted class)\n{table}"
 
 
 def worst_table(quality: Quality) -> str:
     """The wrong answers that were given with most confidence."""
-    width = max(len("answer"), *map(len, quality.labels))
-    rows = [f"worst mistakes\n example  {'true':{width}}  {'answer':{width}}  sure of it  of true"]
+    rows = [("true", "answer", "sure of it", "of true", "example")]
     for each in quality.worst:
-        rows.append(
-            f"{each.example:8}  {each.label:{width}}  {each.answer:{width}}  "
-            f"{each.confidence:10.4f}  {each.probability:7.4f}"
-        )
-    return "\n".join(rows)
+        sure = f"{each.confidence:.4f}", f"{each.probability:.4f}"
+        rows.append((each.label, each.answer, *sure, str(each.example)))
+    return f"worst mistakes\n{aligned(rows, left=2)}"
 
 
 def _figures(quality: Quality) -> Iterator[str]:

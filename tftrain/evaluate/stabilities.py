@@ -84,15 +84,18 @@ class Stability:
         rows: A case each.
         summaries: A group each.
         verdicts: A sentence a group.
+        notes: What could not be measured, and why; a sentence each.
     """
 
     baseline: dict[str, Any]
     rows: tuple[StabilityRow, ...]
     summaries: tuple[StabilitySummary, ...]
     verdicts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n\n".join([self.table(), "\n".join(self.verdicts)])
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n\n".join([self.table(), "\n".join([*self.verdicts, *notes])])
 
     def as_dict(self) -> dict[str, Any]:
         """The same as JSON can hold it; the verdicts as one text, `verdict`."""
@@ -101,6 +104,7 @@ class Stability:
             "rows": [dataclasses.asdict(row) for row in self.rows],
             "summaries": [dataclasses.asdict(summary) for summary in self.summaries],
             "verdict": " ".join(self.verdicts),
+            "notes": list(self.notes),
         }
 
     def table(self) -> str:
@@ -121,11 +125,13 @@ def stability(
         y: True classes `[N]`.
         baseline: The model's probabilities `[N, K]`.
         groups: By group, and by case, or by (case, strength), what gives probabilities `[N, K]`
-            of the same examples; called one after another. Of seeds, the baseline itself is one.
+            of the same examples; called one after another. One that raises EvaluationError is left
+            out, with a note. Of seeds, the baseline itself is one.
         progress: Show a bar with rate and time left, if on a terminal.
 
     Raises:
-        EvaluationError: No examples, no cases, or answers of a shape that does not fit.
+        EvaluationError: No examples, no cases that can be measured, or answers of a shape that
+            does not fit.
         UnknownName: There is no such group.
 
     Example:
@@ -136,24 +142,40 @@ def stability(
     """
     own = right_answers(y, baseline, "the model")
     _check(groups)
-    total = sum(map(len, groups.values()))
     rows: list[StabilityRow] = []
+    notes: list[str] = []
+    total = sum(map(len, groups.values()))
     with tqdm(total=total, unit=" cases", disable=None if progress else True) as bar:
         for group, cases in groups.items():
-            found = {}
-            for case, give in cases.items():
-                bar.set_description(f"{group}: {_named(case)}")
-                found[case] = right_answers(y, give(), f"{group}: {_named(case)}")
-                bar.update()
-            rows += _rows(group, own, found)
-    shown = [name for name in groups if groups[name]]
+            rows += _rows(group, own, _measured(y, group, cases, bar, notes))
+    if not rows:
+        raise EvaluationError(notes)
+    shown = dict.fromkeys(row.group for row in rows)
     summaries = tuple(_summary(name, [row for row in rows if row.group == name]) for name in shown)
     return Stability(
         baseline={"accuracy": own.accuracy, "loss": own.loss, "examples": len(y)},
         rows=tuple(rows),
         summaries=summaries,
         verdicts=tuple(_verdict(one, rows, len(y)) for one in summaries),
+        notes=tuple(notes),
     )
+
+
+def _measured(
+    y: np.ndarray, group: str, cases: Cases, bar: tqdm, notes: list[str]
+) -> dict[Case, RightAnswers]:
+    found = {}
+    for case, give in cases.items():
+        name = _named(case)
+        bar.set_description(f"{group}: {name}")
+        try:
+            given = give()
+        except EvaluationError as error:
+            notes += [f"{name} cannot be measured: {problem}" for problem in error.problems]
+        else:
+            found[case] = right_answers(y, given, f"{group}: {name}")
+        bar.update()
+    return found
 
 
 def _check(groups: Mapping[str, Cases]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_RIGHT, _SURE, _COUNT = "#729fcf", "#cc6600", "#8a8a8a"
+from tftrain.report import style
+
+_RIGHT, _SURE, _COUNT = "#729fcf", style.ORANGE, style.GREY
 
 
 def figure(quality: Mapping[str, Any]) -> Figure | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -63,7 +63,7 @@ def render_comparison(page: ComparisonPage) -> str:
 def _verdicts(comparison: Mapping[str, Any], figure: Figure | None) -> Section:
     pairs = comparison["pairs"]
     table = Table(_PAIRS, [_pair(one) for one in pairs], "Pairs of runs: differences in accuracy")
-    texts = [f"{one['second']} beside {one['first']}: {one['verdict']}." for one in pairs]
+    texts = [sentence for one in pairs for sentence in _said(one)]
     return Section(
         "verdicts",
         "What differs",
@@ -72,6 +72,17 @@ def _verdicts(comparison: Mapping[str, Any], figure: Figure | None) -> Section:
         tables=[table],
         notes=["p is the probability of a difference as large as this by chance alone."],
     )
+
+
+def _said(pair: Mapping[str, Any]) -> Iterator[str]:
+    pairing = f"{pair['second']} beside {pair['first']}"
+    yield f"{pairing}: {pair['verdict']}."
+    if seeds := pair.get("seeds"):
+        first, second = seeds["trainings"]
+        yield (
+            f"{pairing}, over {first} and {second} seeds: {seeds['verdict']} "
+            f"(Welch's t-test, p = {seeds['adjusted_p_value']:.2g})."
+        )
 
 
 def _pair(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class RunReport:
         speed: The section of this name of evaluation.json; None if it is not there.
         stability: Likewise.
         compressed: What `tftrain compress` made of the model, if it was run.
-        figures: Drawn of the sections `calibration`, `speed` and `stability`, by their names.
+        figures: Drawn of the sections `quality`, `speed` and `stability`, by their names.
     """
 
     title: str
@@ -89,7 +89,7 @@ def _sections(report: RunReport) -> Iterator[Section | None]:
         yield curves.section(report.metrics, report.learning_rates)
         yield resources.section(report.metrics)
     yield quality_sections.quality(report.quality)
-    yield quality_sections.calibration(report.quality, drawn.get("calibration"))
+    yield quality_sections.calibration(report.quality, drawn.get("quality"))
     yield _mistakes(report)
     yield speed_section.section(report.speed, drawn.get("speed"))
     yield stability_section.section(report.stability, drawn.get("stability"))
@@ -117,7 +117,8 @@ def _told(config: Mapping[str, Any]) -> str:
     model, dataset = config.get("model"), config.get("dataset")
     if not (model and dataset):
         return ""
-    epochs = f", {config['epochs']} epochs" if config.get("epochs") else ""
+    count = config.get("epochs")
+    epochs = f", {count} epoch{'s' * (count > 1)}" if count else ""
     return f"{model} on {os.fspath(dataset)}{epochs}"
 
 

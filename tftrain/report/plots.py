@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_TRAIN, _VALIDATION = "#3465a4", "#cc6600"
+from tftrain.report import style
 
 
 def learning_rate_search(rates: np.ndarray, losses: np.ndarray, suggestion: float) -> Figure:
@@ -20,8 +20,8 @@ def learning_rate_search(rates: np.ndarray, losses: np.ndarray, suggestion: floa
     """
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
-    axes.plot(rates, losses, "-", color=_TRAIN)
-    axes.axvline(suggestion, color=_VALIDATION, label=f"suggestion: {suggestion:.2g}")
+    axes.plot(rates, losses, "-", color=style.BLUE)
+    axes.axvline(suggestion, color=style.ORANGE, label=f"suggestion: {suggestion:.2g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="smoothed loss")
     axes.set_ylim(top=min(losses.max(), 2 * losses[0]))
     axes.grid(alpha=0.3)
@@ -65,6 +65,7 @@ def image_grid(images: np.ndarray, titles: Sequence[str], columns: int = 8) -> F
         x, y = 1.2 * (place % columns) + 0.6, 1.55 * (place // columns) + 0.9  # its centre, inches
         extent = (x - width / 2, x + width / 2, y + height / 2, y - height / 2)
         axes.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=1, extent=extent)
-        axes.text(x, y - height / 2 - 0.05, title, fontsize=8, ha="center", va="bottom")
+        above = y - height / 2 - 0.05
+        axes.text(x, above, title, fontsize=8, ha="center", va="bottom", parse_math=False)
     axes.set(xlim=(0, 1.2 * columns), ylim=(1.55 * rows, 0))
     return figure

@@ -35,7 +35,8 @@ def quality(judged: Mapping[str, Any]) -> Section:
         confusion=confusion(counts, labels) if is_table else None,
         pictures=[drawn(figure, _most_confused(counts, labels))] if figure else (),
         notes=[
-            "Rows are what is true, columns what the model said; the shade is the share of a row."
+            "Rows are what is true, columns what the model said; the shade is the share of a row.",
+            *(f"Note: {note}." for note in judged.get("notes") or ()),
         ],
     )
 

@@ -8,11 +8,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_COMPILED, _PREDICT, _TRAIN = "#3465a4", "#8a8a8a", "#cc6600"
+from tftrain.report import style
+
+_COMPILED, _PREDICT, _TRAIN = style.BLUE, style.GREY, style.ORANGE
 _PHASES = (
-    ("import_seconds", "import", "#8a8a8a"),
-    ("load_seconds", "load", "#4e9a06"),
-    ("first_answer_seconds", "first answer", "#3465a4"),
+    ("import_seconds", "import", style.GREY),
+    ("load_seconds", "load", style.GREEN),
+    ("first_answer_seconds", "first answer", style.BLUE),
 )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_PLAIN, _MARKED, _BASELINE = "#3465a4", "#cc6600", "#2b2b2b"
-_COLOURS = ("#3465a4", "#cc6600", "#4e9a06", "#75507b", "#a40000", "#8f5902")
+from tftrain.report import style
+
+_PLAIN, _MARKED, _BASELINE = style.BLUE, style.ORANGE, "#2b2b2b"
 
 
 def figure(measured: Mapping[str, Any]) -> Figure:
@@ -36,7 +37,7 @@ def figure(measured: Mapping[str, Any]) -> Figure:
 def _curves(axes: Axes, rows: Sequence[Mapping[str, Any]], baseline: float) -> None:
     cases = list(dict.fromkeys(row["case"] for row in rows))
     for place, case in enumerate(cases):
-        colour = _COLOURS[place % len(_COLOURS)]
+        colour = style.of(place)
         of_case = [row for row in rows if row["case"] == case]
         strengths = [0, *(row["strength"] for row in of_case)]
         accuracies = [baseline, *(row["accuracy"] for row in of_case)]

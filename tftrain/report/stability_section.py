@@ -42,7 +42,7 @@ def section(stability: Mapping[str, Any] | None, figure: Figure | None) -> Secti
         texts=texts,
         pictures=[drawn(figure, " ".join(texts))] if figure else (),
         tables=list(_tables(stability)),
-        notes=[_NOTE],
+        notes=[_NOTE, *(f"{note}." for note in stability.get("notes") or ())],
     )
 
 

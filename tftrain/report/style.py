@@ -1,4 +1,4 @@
-"""How the figures of the pages look."""
+"""How figures look: the colours of all, the axes of those over epochs."""
 
 from __future__ import annotations
 

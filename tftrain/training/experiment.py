@@ -155,7 +155,7 @@ def run(
         raise
     with replace_file(folder.model) as temporary:
         experiment.model.save(temporary)
-    folder.evaluation.unlink(missing_ok=True)  # it judged the model of before
+    folder.drop_evaluation()  # it judged the model of before
     folder.write_json(folder.result, result)
     return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -13,6 +14,8 @@ from typing import Any
 
 from tftrain.atomic import alone_in, replace_file
 from tftrain.errors import RunFolderError
+
+_PICTURES = {"quality": "calibration.png", "speed": "speed.png", "stability": "stability.png"}
 
 
 class RunFolder:
@@ -26,6 +29,7 @@ class RunFolder:
         model: `model.keras`, the trained model.
         saved_model: Folder of numbered SavedModels.
         evaluation: `evaluation.json`, what was found out about the model since.
+        pictures: Of its sections, by their names.
         report: `report.html`.
         previous: Where the run that this one replaces was set aside; None if there is none.
     """
@@ -40,6 +44,7 @@ class RunFolder:
         self.model = self.path / "model.keras"
         self.saved_model = self.path / "saved_model"
         self.evaluation = self.path / "evaluation.json"
+        self.pictures = {name: self.path / file for name, file in _PICTURES.items()}
         self.report = self.path / "report.html"
         self.previous: Path | None = None
 
@@ -117,7 +122,12 @@ class RunFolder:
 
     def read_result(self) -> dict[str, Any]:
         """The run's outcome, or that there is none yet: `status` is `finished` or tells."""
-        return _read_json(self.result) if self.result.is_file() else {"status": "unfinished"}
+        if not self.result.is_file():
+            return {"status": "unfinished"}
+        found = _read_json(self.result)
+        if "status" not in found:
+            raise RunFolderError(f"{self.result} is damaged: it tells no status")
+        return found
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The epochs' lines, in order; a last line cut short by a crash is left out."""
@@ -130,12 +140,35 @@ class RunFolder:
             raise RunFolderError(f"{self.metrics} is damaged: {error}") from error
 
     def read_evaluation(self) -> dict[str, Any]:
-        """What was found out about the model: `quality`, `speed`, `stability`, as far as asked."""
-        return _read_json(self.evaluation) if self.evaluation.is_file() else {}
+        """What was found out about the model: `quality`, `speed`, `stability`, as far as asked.
+
+        Raises:
+            RunFolderError: The file is damaged.
+        """
+        if not self.evaluation.is_file():
+            return {}
+        try:
+            found = _read_json(self.evaluation)
+        except RunFolderError as error:
+            raise self.unknown_evaluation(str(error)) from error
+        if not all(isinstance(section, dict) for section in found.values()):
+            raise self.unknown_evaluation(f"{self.evaluation} holds no sections")
+        return found
+
+    def unknown_evaluation(self, why: str) -> RunFolderError:
+        """The error that the evaluation is none of this version's, with the way on."""
+        return RunFolderError(
+            f"{why}; remove it, and run `tftrain evaluate {shlex.quote(str(self.path))}` again"
+        )
 
     def add_evaluation(self, **sections: Mapping[str, Any]) -> None:
         """Writes sections of the evaluation anew; the others stay."""
         self.write_json(self.evaluation, {**self.read_evaluation(), **sections})
+
+    def drop_evaluation(self) -> None:
+        """Removes the evaluation and its pictures, which show another model than there is now."""
+        for path in (self.evaluation, *self.pictures.values()):
+            path.unlink(missing_ok=True)
 
     def keep_metrics(self, epochs: int) -> None:
         """Drops the lines after the first `epochs`, which a resumed run will write again."""
@@ -151,8 +184,11 @@ class RunFolder:
         """
         status = self.read_result()["status"]
         if status != "finished" or not self.model.is_file():
+            why = (
+                f"{self.model.name} is missing" if status == "finished" else f"the run is {status}"
+            )
             raise RunFolderError(
-                f"{self.path} has no finished model: the run is {status}; "
+                f"{self.path} has no finished model: {why}; "
                 f"`tftrain train --resume --out={self.path}` finishes it"
             )
         return self.model
