@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 from tftrain.errors import FineTuningError, suggestion
@@ -89,7 +90,8 @@ def copied(model: keras.Model, changed: dict[int, dict[str, Any]] | None = None)
     def again(layer: Any) -> Any:
         if isinstance(layer, keras.Model) and layer.layers:
             return copied(layer, changed)
-        return type(layer).from_config({**layer.get_config(), **(changed or {}).get(id(layer), {})})
+        config = {**layer.get_config(), **(changed or {}).get(id(layer), {})}
+        return _with_vocabulary(layer, type(layer).from_config(config))
 
     try:
         copy = keras.models.clone_model(model, clone_function=again)
@@ -97,4 +99,13 @@ def copied(model: keras.Model, changed: dict[int, dict[str, Any]] | None = None)
         raise FineTuningError(
             [f"the model {model.name!r} cannot be built with that head: {error}"]
         ) from error
+    return copy
+
+
+def _with_vocabulary(layer: Any, copy: Any) -> Any:
+    """The copy, with what a layer keeps in neither its configuration nor its weights."""
+    if hasattr(layer, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            layer.save_assets(folder)
+            copy.load_assets(folder)
     return copy

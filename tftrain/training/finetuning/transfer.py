@@ -89,6 +89,9 @@ def transfer_weights(source: Any, target: keras.Model, *, skip: Collection[str] 
     for row in rows:
         if row.loaded:
             here[row.name].assign(there[pairs[row.name]].numpy())
+    for _, layer in leaves(target):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants made of its weights
     left = [
         Carried(name, tuple(v.shape), False, "the target has no such weights")
         for name, v in there.items()
