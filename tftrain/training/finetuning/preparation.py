@@ -74,6 +74,8 @@ def prepare(
         RunFolderError: The run has no finished model.
     """
     wrong = _setting_problems(settings)
+    if not isinstance(settings.epochs, int):  # nothing can be said of a schedule
+        raise FineTuningError(wrong)
     given = _source(source, wrong)
     strategy = _strategy(given, strategy)
     with strategy.scope():
@@ -96,12 +98,14 @@ def _setting_problems(settings: Settings) -> list[str]:
         wrong += refusals(optim.check_name, settings.optimizer)
         if isinstance(settings.learning_rate, (int, float)):
             wrong += refusals(optim.check_rate, settings.learning_rate)
+    elif not isinstance(settings.optimizer, keras.optimizers.Optimizer):
+        wrong.append(f"optimizer is {settings.optimizer!r}; expected a name or a Keras optimizer")
     elif settings.learning_rate is not None:
         wrong.append("learning_rate is given beside an optimizer: give it to the optimizer")
     elif settings.optimizer.built:
         wrong.append(f"the optimizer {settings.optimizer.name!r} is built already: make a new one")
-    if settings.epochs < 1:
-        wrong.append(f"epochs is {settings.epochs}; expected 1 or more")
+    if not isinstance(settings.epochs, int) or settings.epochs < 1:
+        wrong.append(f"epochs is {settings.epochs!r}; expected a whole number, 1 or more")
     return wrong
 
 
@@ -131,11 +135,13 @@ def _model(
     model, loading, new = given, None, []
     if settings.classes is not None:
         found = _refused(lambda: heads.find(given, settings.head), wrong)
-        impossible = found and heads.problems(found[1], settings.classes)
+        binary = found and _is_binary(given, found[1], settings)
+        impossible = found and heads.problems(found[1], settings.classes, binary)
         wrong += impossible or []
         if found and not impossible:
             new, head = [found[0]], found[1]
-            model = _refused(lambda: heads.with_classes(given, head, settings.classes), wrong)
+            units = 1 if binary else int(settings.classes)
+            model = _refused(lambda: heads.with_units(given, head, units), wrong)
             loading = model and _refused(lambda: transfer_weights(given, model, skip=new), wrong)
     elif _own_strategy(given) is not strategy:
         model = _refused(lambda: heads.copied(given), wrong)
@@ -144,6 +150,13 @@ def _model(
     if settings.weights_from is not None:
         loading = _refused(lambda: transfer_weights(settings.weights_from, model, skip=new), wrong)
     return model, loading
+
+
+def _is_binary(given: keras.Model, head: Any, settings: Settings) -> bool:
+    """Whether a head's one number tells between two classes."""
+    form = labels.form_of(settings.loss or (given.loss if given.compiled else None))
+    sigmoid = heads.activation(given, head) is keras.activations.sigmoid
+    return head.units == 1 and (sigmoid or form == labels.BINARY)
 
 
 def _refused(act: Any, wrong: list[str]) -> Any:
@@ -162,7 +175,16 @@ def _stages(model: keras.Model, settings: Settings) -> list[Stage]:
 def _loss(model: keras.Model, given: keras.Model, settings: Settings, examples: Any) -> Any:
     if settings.loss is not None or given.compiled:
         return settings.loss or given.loss
-    return labels.usual_loss(heads.find(model, None)[1], examples[0][2] if examples else None)
+    if _several(model) or not heads.candidates(model):
+        raise FineTuningError(
+            [
+                f"the model {model.name!r} is not compiled, and has several outputs or no Dense "
+                "layer to tell its loss by: give loss"
+            ]
+        )
+    _, head = heads.find(model, None)
+    y = examples[0][2] if examples else None
+    return labels.usual_loss(head.units, heads.activation(model, head), y)
 
 
 def _example_problems(
@@ -173,15 +195,22 @@ def _example_problems(
     inputs, outputs = (getattr(model, f"{end}_shape", None) for end in ("input", "output"))
     if not _is_shape(inputs) or not _is_shape(outputs):
         return wrong  # several, or not known: not ours to judge
-    count = settings.classes or (2 if outputs[-1] == 1 else outputs[-1])
+    given_count = settings.classes if heads.is_count(settings.classes) else None
+    count = given_count or (2 if outputs[-1] == 1 else outputs[-1])
+    form = labels.form_of(loss, outputs[-1]) if len(outputs) == 2 else None
     for what, x, y in examples:
         expected, received = inputs[1:], getattr(x, "shape", (0,))[1:]
         if len(expected) != len(received) or any(
             e not in (None, r) for e, r in zip(expected, received, strict=True)
         ):
             wrong.append(f"{what}: inputs have shape {received}; the model expects {expected}")
-        wrong += labels.problems(x, y, labels.form_of(loss), count, what)
+        wrong += labels.problems(x, y, form, count, what)
     return wrong
+
+
+def _several(model: keras.Model) -> bool:
+    shape = getattr(model, "output_shape", None)  # what a subclass does not tell
+    return shape is not None and not _is_shape(shape)
 
 
 def _is_shape(shape: Any) -> bool:

@@ -57,6 +57,9 @@ def problems(freeze: Selection, schedule: Schedule | None, epochs: int) -> Itera
     """What is wrong with a selection and a schedule, as far as it shows without a model."""
     if freeze is not None:
         yield from refusals(selection.check, freeze, "freeze")
+    if not isinstance(schedule or {}, Mapping):
+        yield f"unfreeze_schedule is {schedule!r}; expected {{epochs done: layers}}, as {{2: '*'}}"
+        return
     for begin, thawed in (schedule or {}).items():
         yield from refusals(selection.check, thawed, _named(begin))
         if isinstance(begin, bool) or not isinstance(begin, int) or not 1 <= begin < epochs:
