@@ -102,14 +102,14 @@ def copied(model: keras.Model, changed: dict[int, dict[str, Any]] | None = None)
         )
 
     def again(layer: Any) -> Any:
-        if isinstance(layer, keras.Model) and layer.layers:
+        if isinstance(layer, (keras.Sequential, Functional)):
             return copied(layer, changed)
         config = {**layer.get_config(), **(changed or {}).get(id(layer), {})}
         return _with_vocabulary(layer, type(layer).from_config(config))
 
     try:
         copy = keras.models.clone_model(model, clone_function=again)
-    except (TypeError, ValueError) as error:
+    except (NotImplementedError, TypeError, ValueError) as error:
         raise FineTuningError(
             [f"the model {model.name!r} cannot be built with that head: {error}"]
         ) from error

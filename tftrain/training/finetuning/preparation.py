@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tftrain import optim
@@ -15,7 +16,7 @@ from tftrain.training.finetuning import labels, rates, stages
 from tftrain.training.finetuning.selection import Selection
 from tftrain.training.finetuning.sources import model_of
 from tftrain.training.finetuning.stages import Schedule, Stage
-from tftrain.training.finetuning.transfer import Transfer, transfer_weights
+from tftrain.training.finetuning.transfer import NEW, Transfer, transfer_weights
 
 if TYPE_CHECKING:
     from tftrain.training.finetuning.thawing import Thawing
@@ -74,13 +75,15 @@ def prepare(
         RunFolderError: The run has no finished model.
     """
     wrong = _setting_problems(settings)
-    if not isinstance(settings.epochs, int):  # nothing can be said of a schedule
+    if not isinstance(settings.epochs, numbers.Integral):  # nothing can be said of a schedule
         raise FineTuningError(wrong)
     given = _source(source, wrong)
     strategy = _strategy(given, strategy)
     with strategy.scope():
         model, loading = _model(given, settings, strategy, wrong)
         taken = _refused(lambda: _stages(model, settings), wrong) or []
+        if taken and loading:
+            wrong += _new_head_problems(loading, taken[-1])
         wrong += _example_problems(model, given, settings, examples)
         if wrong:
             raise FineTuningError(wrong)
@@ -104,7 +107,7 @@ def _setting_problems(settings: Settings) -> list[str]:
         wrong.append("learning_rate is given beside an optimizer: give it to the optimizer")
     elif settings.optimizer.built:
         wrong.append(f"the optimizer {settings.optimizer.name!r} is built already: make a new one")
-    if not isinstance(settings.epochs, int) or settings.epochs < 1:
+    if not isinstance(settings.epochs, numbers.Integral) or settings.epochs < 1:
         wrong.append(f"epochs is {settings.epochs!r}; expected a whole number, 1 or more")
     return wrong
 
@@ -166,6 +169,15 @@ def _refused(act: Any, wrong: list[str]) -> Any:
     except BadInput as error:
         wrong += getattr(error, "problems", [str(error)])
         return None
+
+
+def _new_head_problems(loading: Transfer, last: Stage) -> Iterator[str]:
+    new = {name.rpartition("/")[0] for name, why in loading.skipped.items() if why == NEW}
+    for name in new.difference(last.trained):
+        yield (
+            f"the new head {name!r} is frozen in all epochs, and would stay as it was drawn: leave "
+            "it out of freeze, or thaw it"
+        )
 
 
 def _stages(model: keras.Model, settings: Settings) -> list[Stage]:

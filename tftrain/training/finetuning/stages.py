@@ -90,6 +90,14 @@ def stages(
         raise FineTuningError([*wrong, f"the model {model.name!r} has no weights to train"])
     if wrong:
         raise FineTuningError(wrong)
+    own = [variable.name for variable in model_layers.own_weights(model) if variable.trainable]
+    if own and (schedule or freeze not in (None, 0)):
+        raise FineTuningError(
+            [
+                f"the model {model.name!r} has weights beside those of its layers "
+                f"({', '.join(own)}), which cannot be frozen: make them in a layer of its own"
+            ]
+        )
     frozen = _frozen(model, every, freeze, wrong)
     chosen = {0: [each for each in every if each not in frozen]}
     for begin, thawed in sorted((schedule or {}).items()):
