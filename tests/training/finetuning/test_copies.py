@@ -1,5 +1,7 @@
 """Copies of models with another head: layers that know more than their weights."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,15 @@ def test_a_new_head_that_would_never_learn_is_refused():
     with pytest.raises(FineTuningError, match="the new head 'head' is frozen in all epochs"):
         prepare(model, Settings(classes=2, freeze="head"))
     assert prepare(model, Settings(classes=2, freeze="head", unfreeze_schedule={1: "*"}))
+
+
+@pytest.mark.parametrize("in_scope", [True, False])
+def test_a_model_made_outside_of_the_strategy_is_copied_into_it(in_scope):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="head")])
+    strategy = tf.distribute.OneDeviceStrategy("cpu:0")
+    with strategy.scope() if in_scope else contextlib.nullcontext():
+        prepared = prepare(model, Settings(), None if in_scope else strategy)
+    assert prepared.model._distribute_strategy is strategy
+    np.testing.assert_array_equal(prepared.model.get_weights()[0], model.get_weights()[0])
+    assert prepare(prepared.model, Settings()).model is prepared.model
+    assert prepare(model, Settings()).model is model

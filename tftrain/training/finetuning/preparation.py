@@ -124,17 +124,17 @@ def _source(source: Any, wrong: list[str]) -> keras.Model:
 def _strategy(model: keras.Model, strategy: Any) -> Any:
     if strategy is not None:
         return strategy
-    return tf.distribute.get_strategy() if tf.distribute.has_strategy() else _own_strategy(model)
-
-
-def _own_strategy(model: keras.Model) -> Any:
-    return model._distribute_strategy or tf.distribute.get_strategy()
+    own = None if tf.distribute.has_strategy() else model._distribute_strategy
+    return own or tf.distribute.get_strategy()
 
 
 def _model(
     given: keras.Model, settings: Settings, strategy: Any, wrong: list[str]
 ) -> tuple[keras.Model, Transfer | None]:
-    """The model to train: the given one, or a copy with another head or under the strategy."""
+    """The model to train: the given one, or a copy with another head or under the strategy.
+
+    To be called in the scope of the strategy, which Keras leaves unnamed if it is the default one.
+    """
     model, loading, new = given, None, []
     if settings.classes is not None:
         found = _refused(lambda: heads.find(given, settings.head), wrong)
@@ -146,7 +146,7 @@ def _model(
             units = 1 if binary else int(settings.classes)
             model = _refused(lambda: heads.with_units(given, head, units), wrong)
             loading = model and _refused(lambda: transfer_weights(given, model, skip=new), wrong)
-    elif _own_strategy(given) is not strategy:
+    elif given._distribute_strategy is not (strategy if tf.distribute.has_strategy() else None):
         model = _refused(lambda: heads.copied(given), wrong)
         loading = model and transfer_weights(given, model)
     model = model or given
