@@ -2,12 +2,16 @@
 
 import json
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import warm_python
 from tests.cli.trainings import train
+from tests.waiting import wait_until
 from tftrain import optim
 from tftrain.cli.main import main
 from tftrain.keras_api import keras
@@ -130,8 +134,31 @@ def test_it_does_not_replace_its_own_source(finished_run, capsys):
     assert "is the run that is to be fine-tuned" in capsys.readouterr().err
 
 
+def test_ctrl_c_says_where_things_are(finished_run, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished_run, out)
+    flags = [str(finished_run), "--epochs=99999", "--engine=keras", f"--out={out}", "--overwrite"]
+    command = warm_python.command("-m", "tftrain", "finetune", *flags)
+    begun = tmp_path / "out.previous"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: begun.exists() and (out / "metrics.jsonl").exists(), 90)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"the run before is kept in {begun}; start again with: tftrain finetune" in told
+    assert f"--out={out} --overwrite" in told
+
+
+def test_an_existing_folder_is_refused_and_no_resuming_offered(finished_run, tuned, capsys):
+    assert finetune(finished_run, f"--out={tuned}") == 2
+    (told,) = complaints(capsys)
+    assert told.endswith(f"{tuned} exists; give another --out, or --overwrite to replace it")
+
+
 def test_train_refuses_what_only_finetune_makes(tuned, tmp_path, capsys):
     assert train(f"--config={tuned / 'config.json'}", f"--out={tmp_path / 'new'}") == 2
     assert "`tftrain finetune` makes one" in capsys.readouterr().err
     assert train("--resume", f"--out={tuned}") == 2
-    assert "is a fine-tuned run, which cannot be gone on with" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is a fine-tuned run, which cannot be gone on with" in told
+    assert f"`tftrain finetune RUN --out={tuned} --overwrite` makes it again" in told

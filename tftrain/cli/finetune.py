@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from typing import Any
 from absl import flags
 
 from tftrain import augment, data, distribute, export, training
-from tftrain.cli import arguments, report, served_inputs, trained
+from tftrain.cli import arguments, report, run_summary, served_inputs, trained
 from tftrain.errors import FineTuningError
 from tftrain.keras_api import require_tensorflow_backend
 from tftrain.refusals import refusals
@@ -86,7 +87,7 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
     yield from _layer_problems(values)
     if values.out:
         folder = training.RunFolder(values.out)
-        yield from refusals(folder.check_free, overwrite=values.overwrite)
+        yield from refusals(folder.check_free, overwrite=values.overwrite, resumable=False)
     if len(positional) == 1:
         if values.out and Path(values.out).resolve() == Path(positional[0]).resolve():
             yield f"--out={values.out} is the run that is to be fine-tuned: give another folder"
@@ -118,11 +119,27 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
             print(_told(prepared), file=sys.stderr)
         else:  # the other workers take the same steps, since many are collective
             folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
-        exported = _work(experiment, prepared, folder, source, values)
+        with _telling_how_to_start_again(folder, source):
+            exported = _work(experiment, prepared, folder, source, values)
         if distribute.is_writer(strategy):
             folder.discard_previous()
-            print(_summary(folder, exported))
+            print(run_summary.of(folder, exported))
     return 0
+
+
+@contextlib.contextmanager
+def _telling_how_to_start_again(
+    folder: training.RunFolder, source: training.RunFolder
+) -> Iterator[None]:
+    paths = [shlex.quote(str(each.path)) for each in (source, folder)]
+    try:
+        yield
+    except KeyboardInterrupt:
+        run_summary.print_interrupted(
+            folder,
+            f"start again with: tftrain finetune {paths[0]} ... --out={paths[1]} --overwrite",
+        )
+        raise
 
 
 def _work(
@@ -251,17 +268,3 @@ def _told(prepared: training.finetuning.Prepared) -> str:
     for stage in prepared.stages:
         lines.append(f"from epoch {stage.epochs_before + 1}, trained: {', '.join(stage.trained)}")
     return "\n".join(lines)
-
-
-def _summary(folder: training.RunFolder, exported: Path) -> str:
-    result = folder.read_result()
-    rows = {
-        "test accuracy": f"{result['test_accuracy']:.4f}",
-        "training": f"{result['train_seconds']:.1f} s",
-        "model": folder.model,
-        "report": folder.report,
-        "SavedModel": exported,
-    }
-    if result["test_loss"] is None:
-        rows["warning"] = "the loss is not a number: training diverged; lower --learning_rate"
-    return "\n".join(f"{name:14} {value}" for name, value in rows.items())

@@ -26,7 +26,15 @@ from typing import Any
 from absl import flags
 
 from tftrain import data, distribute, export, training
-from tftrain.cli import arguments, learning_rate, recording, report, saving, served_inputs
+from tftrain.cli import (
+    arguments,
+    learning_rate,
+    recording,
+    report,
+    run_summary,
+    saving,
+    served_inputs,
+)
 from tftrain.errors import BadInput, CheckpointError, Preempted, RunFolderError
 from tftrain.export import verification
 from tftrain.keras_api import keras, require_tensorflow_backend
@@ -113,7 +121,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
             exported = _work(experiment, folder, resumed, values)
         if distribute.is_writer(strategy):
             folder.discard_previous()
-            print(_summary(folder, exported))
+            print(run_summary.of(folder, exported))
     return 0
 
 
@@ -158,7 +166,7 @@ def _run_to_resume(values: flags.FlagValues) -> training.RunFolder | None:
     if training.FINETUNED in folder.read_config():
         raise RunFolderError(
             f"{values.out} is a fine-tuned run, which cannot be gone on with; "
-            "`tftrain finetune RUN --overwrite` makes it again"
+            f"`tftrain finetune RUN --out={values.out} --overwrite` makes it again"
         )
     if restarted:
         epochs = len(folder.read_metrics())
@@ -228,11 +236,7 @@ def _telling_how_to_go_on(folder: training.RunFolder, writes: bool) -> Iterator[
     try:
         yield
     except KeyboardInterrupt:
-        kept = f"; the run before is kept in {folder.previous}" if folder.previous else ""
-        print(
-            f"\ninterrupted after {len(folder.read_metrics())} epochs{kept}; go on with: {command}",
-            file=sys.stderr,
-        )
+        run_summary.print_interrupted(folder, f"go on with: {command}")
         raise
     except Preempted as error:
         raise saving.told_how_to_go_on(error, command) if writes else error from None
@@ -271,18 +275,3 @@ def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> train
 
 def _name(config: training.TrainConfig) -> str:
     return f"{data.short_name(config.dataset)}-{config.model}"
-
-
-def _summary(folder: training.RunFolder, exported: Path) -> str:
-    result = folder.read_result()
-    rows = {
-        "test accuracy": f"{result['test_accuracy']:.4f}",
-        "training": f"{result['train_seconds']:.1f} s",
-        "speed": f"{result['examples_per_second']:,.0f} examples/s",
-        "model": folder.model,
-        "report": folder.report,
-        "SavedModel": exported,
-    }
-    if result["test_loss"] is None:
-        rows["warning"] = "the loss is not a number: training diverged; lower --learning_rate"
-    return "\n".join(f"{name:14} {value}" for name, value in rows.items())

@@ -70,15 +70,15 @@ class RunFolder:
             run.check_free(overwrite=False)  # empty still, or somebody else's now
         return run
 
-    def check_free(self, *, overwrite: bool) -> None:
+    def check_free(self, *, overwrite: bool, resumable: bool = True) -> None:
         """Raises RunFolderError unless a new run may be made here; changes nothing."""
         if not self.path.exists() or (not overwrite and _is_empty_folder(self.path)):
             return
         if not overwrite:
-            raise RunFolderError(
-                f"{self.path} exists; give another --out, --overwrite to replace it, "
-                "or --resume to go on with it"
-            )
+            remedies = ", --overwrite to replace it, or --resume to go on with it"
+            if not resumable:
+                remedies = ", or --overwrite to replace it"
+            raise RunFolderError(f"{self.path} exists; give another --out{remedies}")
         self.open(self.path)
 
     @classmethod

@@ -52,12 +52,20 @@ def test_how_a_loss_takes_labels(loss, form):
         ([0, 1, 2, 0, 1, 2], labels.BINARY, "expected 0 to 1, for 2 classes"),
         (np.eye(6), labels.SPARSE, r"labels have shape \(6, 6\); expected \[N\]"),
         ([0] * 6, labels.ONE_HOT, r"expected \[N, 3\], one-hot"),
+        ([0] * 6, labels.SEVERAL, r"expected \[N, 3\], 0 or 1 for each"),
+        (list("012012"), labels.SPARSE, "labels are of <U1; expected numbers, 0 to 2"),
         ([0], labels.SPARSE, "6 inputs, but 1 labels"),
     ],
 )
 def test_labels_that_a_loss_cannot_take(y, form, message):
     (problem,) = labels.problems(IMAGES, np.asarray(y), form, 3, "train")
     assert re.search(message, problem)
+
+
+def test_no_labels_are_refused():
+    assert list(labels.problems(IMAGES, None, labels.SPARSE, 3, "train")) == [
+        "train: no labels; expected one for each input"
+    ]
 
 
 def test_labels_as_they_should_be():

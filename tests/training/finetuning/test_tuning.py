@@ -268,6 +268,10 @@ def test_a_run_without_a_model_is_refused(tmp_path, high_digits):
             "give it to the optimizer",
         ),
         ({"learning_rate": -1.0}, BadInput, "learning"),
+        ({"optimizer": None}, FineTuningError, "optimizer is None; expected a name or a Keras"),
+        ({"epochs": 1.5}, FineTuningError, "epochs is 1.5; expected a whole number"),
+        ({"unfreeze_schedule": [1]}, FineTuningError, r"unfreeze_schedule is \[1\]; expected"),
+        ({"classes": "5"}, FineTuningError, "classes is '5'; expected a whole number"),
     ],
 )
 def test_settings_that_contradict(options, error, message, model, high_digits):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+import tempfile
 from typing import Any
 
 from tftrain.errors import FineTuningError, suggestion
@@ -19,7 +21,7 @@ def find(model: keras.Model, name: str | None) -> tuple[str, Any]:
     Raises:
         FineTuningError: There is none.
     """
-    dense = {each: layer for each, layer in leaves(model) if isinstance(layer, keras.layers.Dense)}
+    dense = candidates(model)
     if not dense:
         raise FineTuningError(
             [
@@ -38,16 +40,30 @@ def find(model: keras.Model, name: str | None) -> tuple[str, Any]:
     return named[-1], dense[named[-1]]
 
 
-def is_binary(head: Any) -> bool:
-    """Whether one number tells between two classes."""
-    return head.units == 1 and head.activation is keras.activations.sigmoid
+def candidates(model: keras.Model) -> dict[str, Any]:
+    """The Dense layers, by their whole names."""
+    return {each: layer for each, layer in leaves(model) if isinstance(layer, keras.layers.Dense)}
 
 
-def problems(head: Any, classes: int) -> list[str]:
-    """Why a head cannot have so many classes."""
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        return [f"classes is {classes!r}; expected 2 or more"]
-    if is_binary(head) and classes > 2:
+def activation(model: keras.Model, head: Any) -> Any:
+    """What makes a head's numbers the model's answers: its own, or that of the layer after it."""
+    *_, (_, last) = leaves(model)
+    if isinstance(last, keras.layers.Softmax):
+        return keras.activations.softmax
+    return last.activation if isinstance(last, keras.layers.Activation) else head.activation
+
+
+def is_count(classes: Any) -> bool:
+    """Whether so many classes can be told apart."""
+    whole = isinstance(classes, numbers.Integral) and not isinstance(classes, bool)
+    return whole and classes > 1
+
+
+def problems(head: Any, classes: Any, binary: bool) -> list[str]:
+    """Why a head cannot have so many classes; `binary` if its one number tells between two."""
+    if not is_count(classes):
+        return [f"classes is {classes!r}; expected a whole number, 2 or more"]
+    if binary and classes > 2:
         return [
             f"classes is {classes}, but the head {head.name!r} is one sigmoid, which tells between "
             "2: put a Dense layer with softmax in its place and leave out classes"
@@ -55,13 +71,12 @@ def problems(head: Any, classes: int) -> list[str]:
     return []
 
 
-def with_classes(model: keras.Model, head: Any, classes: int) -> keras.Model:
+def with_units(model: keras.Model, head: Any, units: int) -> keras.Model:
     """A copy of a model, its weights drawn anew, whose head has so many outputs.
 
     Raises:
         FineTuningError: The model is not of a kind that can be copied.
     """
-    units = 1 if is_binary(head) else classes
     return copied(model, {id(head): {"units": units, "trainable": True}})
 
 
@@ -87,14 +102,24 @@ def copied(model: keras.Model, changed: dict[int, dict[str, Any]] | None = None)
         )
 
     def again(layer: Any) -> Any:
-        if isinstance(layer, keras.Model) and layer.layers:
+        if isinstance(layer, (keras.Sequential, Functional)):
             return copied(layer, changed)
-        return type(layer).from_config({**layer.get_config(), **(changed or {}).get(id(layer), {})})
+        config = {**layer.get_config(), **(changed or {}).get(id(layer), {})}
+        return _with_vocabulary(layer, type(layer).from_config(config))
 
     try:
         copy = keras.models.clone_model(model, clone_function=again)
-    except (TypeError, ValueError) as error:
+    except (NotImplementedError, TypeError, ValueError) as error:
         raise FineTuningError(
             [f"the model {model.name!r} cannot be built with that head: {error}"]
         ) from error
+    return copy
+
+
+def _with_vocabulary(layer: Any, copy: Any) -> Any:
+    """The copy, with what a layer keeps in neither its configuration nor its weights."""
+    if hasattr(layer, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            layer.save_assets(folder)
+            copy.load_assets(folder)
     return copy

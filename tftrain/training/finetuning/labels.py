@@ -11,7 +11,7 @@ from tftrain import data
 from tftrain.errors import FineTuningError
 from tftrain.keras_api import keras
 
-SPARSE, ONE_HOT, BINARY = "sparse", "one-hot", "binary"
+SPARSE, ONE_HOT, BINARY, SEVERAL = "sparse", "one-hot", "binary", "0 or 1 for each"
 
 
 def few_labels(examples: data.Examples, per_class: int, *, seed: int = 0) -> data.Examples:
@@ -48,33 +48,38 @@ def few_labels(examples: data.Examples, per_class: int, *, seed: int = 0) -> dat
     return examples.take(np.sort(np.concatenate(drawn)))
 
 
-def form_of(loss: Any) -> str | None:
-    """How a loss takes labels; None if it is none of the usual ones."""
+def form_of(loss: Any, outputs: int = 1) -> str | None:
+    """How a loss takes labels for so many outputs; None if it is none of the usual ones."""
     name = getattr(loss, "name", None) or getattr(loss, "__name__", None) or str(loss)
-    for part, form in (("sparse", SPARSE), ("categorical", ONE_HOT), ("binary", BINARY)):
+    binary = BINARY if outputs == 1 else SEVERAL
+    for part, form in (("sparse", SPARSE), ("categorical", ONE_HOT), ("binary", binary)):
         if part in name.lower():
             return form
     return None
 
 
-def usual_loss(head: Any, y: Any) -> Any:
+def usual_loss(units: int, activation: Any, y: Any) -> Any:
     """The loss that suits a head and labels, for a model that was not compiled."""
-    if head.units == 1:
-        logits = head.activation is not keras.activations.sigmoid
+    if units == 1:
+        logits = activation is not keras.activations.sigmoid
         return keras.losses.BinaryCrossentropy(from_logits=logits)
-    kind = "CategoricalCrossentropy" if np.ndim(y) == 2 else "SparseCategoricalCrossentropy"
-    logits = head.activation is not keras.activations.softmax
+    one_hot = np.shape(y)[1:] == (units,)
+    kind = "CategoricalCrossentropy" if one_hot else "SparseCategoricalCrossentropy"
+    logits = activation is not keras.activations.softmax
     return getattr(keras.losses, kind)(from_logits=logits)
 
 
 def problems(x: Any, y: Any, form: str | None, outputs: int, what: str) -> Iterator[str]:
     """What is wrong with arrays of labels `[N]` or `[N, K]`, in full sentences."""
-    if len(x) != len(y):
+    if y is None:
+        yield f"{what}: no labels; expected one for each input"
+    elif len(x) != len(y):
         yield f"{what}: {len(x)} inputs, but {len(y)} labels"
     elif not len(y):
         yield f"{what}: no examples; expected at least one"
-    elif form == ONE_HOT and np.shape(y)[1:] != (outputs,):
-        yield f"{what}: labels have shape {np.shape(y)}; expected [N, {outputs}], one-hot"
+    elif form in (ONE_HOT, SEVERAL):
+        if np.shape(y)[1:] != (outputs,):
+            yield f"{what}: labels have shape {np.shape(y)}; expected [N, {outputs}], {form}"
     elif form in (SPARSE, BINARY):
         yield from _of_indices(np.asarray(y), 2 if form == BINARY else outputs, what)
 
@@ -82,6 +87,8 @@ def problems(x: Any, y: Any, form: str | None, outputs: int, what: str) -> Itera
 def _of_indices(y: np.ndarray, classes: int, what: str) -> Iterator[str]:
     if y.ndim != 1 and y.shape[1:] != (1,):
         yield f"{what}: labels have shape {y.shape}; expected [N], the numbers of classes"
+    elif y.dtype.kind not in "biuf":
+        yield f"{what}: labels are of {y.dtype}; expected numbers, 0 to {classes - 1}"
     elif not np.all(np.equal(np.mod(y, 1), 0)):
         yield f"{what}: labels are not whole numbers; expected 0 to {classes - 1}"
     elif y.min() < 0 or y.max() >= classes:

@@ -40,13 +40,22 @@ def learning_layers(model: keras.Model) -> list[NamedLayer]:
 
 
 def leaves(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every layer that is no model made of layers, with its name."""
+    """Every layer that is no model made of layers, with its name.
+
+    A model within with weights of its own beside those of its layers is one layer: nothing less
+    than all of it holds them.
+    """
     for layer in model.layers:
         name = prefix + layer.name
-        if isinstance(layer, keras.Model) and layer.layers:
+        if isinstance(layer, keras.Model) and layer.layers and not own_weights(layer):
             yield from leaves(layer, f"{name}/")
         else:
             yield name, layer
+
+
+def own_weights(model: Any) -> list[Any]:
+    """The variables that a model has beside those of its layers."""
+    return [*model._trainable_variables, *model._non_trainable_variables]
 
 
 def trained(model: keras.Model, layers: Collection[NamedLayer]) -> list[NamedLayer]:

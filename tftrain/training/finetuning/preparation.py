@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tftrain import optim
@@ -15,7 +16,7 @@ from tftrain.training.finetuning import labels, rates, stages
 from tftrain.training.finetuning.selection import Selection
 from tftrain.training.finetuning.sources import model_of
 from tftrain.training.finetuning.stages import Schedule, Stage
-from tftrain.training.finetuning.transfer import Transfer, transfer_weights
+from tftrain.training.finetuning.transfer import NEW, Transfer, transfer_weights
 
 if TYPE_CHECKING:
     from tftrain.training.finetuning.thawing import Thawing
@@ -74,11 +75,15 @@ def prepare(
         RunFolderError: The run has no finished model.
     """
     wrong = _setting_problems(settings)
+    if not isinstance(settings.epochs, numbers.Integral):  # nothing can be said of a schedule
+        raise FineTuningError(wrong)
     given = _source(source, wrong)
     strategy = _strategy(given, strategy)
     with strategy.scope():
         model, loading = _model(given, settings, strategy, wrong)
         taken = _refused(lambda: _stages(model, settings), wrong) or []
+        if taken and loading:
+            wrong += _new_head_problems(loading, taken[-1])
         wrong += _example_problems(model, given, settings, examples)
         if wrong:
             raise FineTuningError(wrong)
@@ -96,12 +101,14 @@ def _setting_problems(settings: Settings) -> list[str]:
         wrong += refusals(optim.check_name, settings.optimizer)
         if isinstance(settings.learning_rate, (int, float)):
             wrong += refusals(optim.check_rate, settings.learning_rate)
+    elif not isinstance(settings.optimizer, keras.optimizers.Optimizer):
+        wrong.append(f"optimizer is {settings.optimizer!r}; expected a name or a Keras optimizer")
     elif settings.learning_rate is not None:
         wrong.append("learning_rate is given beside an optimizer: give it to the optimizer")
     elif settings.optimizer.built:
         wrong.append(f"the optimizer {settings.optimizer.name!r} is built already: make a new one")
-    if settings.epochs < 1:
-        wrong.append(f"epochs is {settings.epochs}; expected 1 or more")
+    if not isinstance(settings.epochs, numbers.Integral) or settings.epochs < 1:
+        wrong.append(f"epochs is {settings.epochs!r}; expected a whole number, 1 or more")
     return wrong
 
 
@@ -117,33 +124,42 @@ def _source(source: Any, wrong: list[str]) -> keras.Model:
 def _strategy(model: keras.Model, strategy: Any) -> Any:
     if strategy is not None:
         return strategy
-    return tf.distribute.get_strategy() if tf.distribute.has_strategy() else _own_strategy(model)
-
-
-def _own_strategy(model: keras.Model) -> Any:
-    return model._distribute_strategy or tf.distribute.get_strategy()
+    own = None if tf.distribute.has_strategy() else model._distribute_strategy
+    return own or tf.distribute.get_strategy()
 
 
 def _model(
     given: keras.Model, settings: Settings, strategy: Any, wrong: list[str]
 ) -> tuple[keras.Model, Transfer | None]:
-    """The model to train: the given one, or a copy with another head or under the strategy."""
+    """The model to train: the given one, or a copy with another head or under the strategy.
+
+    To be called in the scope of the strategy, which Keras leaves unnamed if it is the default one.
+    """
     model, loading, new = given, None, []
     if settings.classes is not None:
         found = _refused(lambda: heads.find(given, settings.head), wrong)
-        impossible = found and heads.problems(found[1], settings.classes)
+        binary = found and _is_binary(given, found[1], settings)
+        impossible = found and heads.problems(found[1], settings.classes, binary)
         wrong += impossible or []
         if found and not impossible:
             new, head = [found[0]], found[1]
-            model = _refused(lambda: heads.with_classes(given, head, settings.classes), wrong)
+            units = 1 if binary else int(settings.classes)
+            model = _refused(lambda: heads.with_units(given, head, units), wrong)
             loading = model and _refused(lambda: transfer_weights(given, model, skip=new), wrong)
-    elif _own_strategy(given) is not strategy:
+    elif given._distribute_strategy is not (strategy if tf.distribute.has_strategy() else None):
         model = _refused(lambda: heads.copied(given), wrong)
         loading = model and transfer_weights(given, model)
     model = model or given
     if settings.weights_from is not None:
         loading = _refused(lambda: transfer_weights(settings.weights_from, model, skip=new), wrong)
     return model, loading
+
+
+def _is_binary(given: keras.Model, head: Any, settings: Settings) -> bool:
+    """Whether a head's one number tells between two classes."""
+    form = labels.form_of(settings.loss or (given.loss if given.compiled else None))
+    sigmoid = heads.activation(given, head) is keras.activations.sigmoid
+    return head.units == 1 and (sigmoid or form == labels.BINARY)
 
 
 def _refused(act: Any, wrong: list[str]) -> Any:
@@ -155,6 +171,15 @@ def _refused(act: Any, wrong: list[str]) -> Any:
         return None
 
 
+def _new_head_problems(loading: Transfer, last: Stage) -> Iterator[str]:
+    new = {name.rpartition("/")[0] for name, why in loading.skipped.items() if why == NEW}
+    for name in new.difference(last.trained):
+        yield (
+            f"the new head {name!r} is frozen in all epochs, and would stay as it was drawn: leave "
+            "it out of freeze, or thaw it"
+        )
+
+
 def _stages(model: keras.Model, settings: Settings) -> list[Stage]:
     return stages.stages(model, settings.freeze, settings.unfreeze_schedule, settings.epochs)
 
@@ -162,7 +187,16 @@ def _stages(model: keras.Model, settings: Settings) -> list[Stage]:
 def _loss(model: keras.Model, given: keras.Model, settings: Settings, examples: Any) -> Any:
     if settings.loss is not None or given.compiled:
         return settings.loss or given.loss
-    return labels.usual_loss(heads.find(model, None)[1], examples[0][2] if examples else None)
+    if _several(model) or not heads.candidates(model):
+        raise FineTuningError(
+            [
+                f"the model {model.name!r} is not compiled, and has several outputs or no Dense "
+                "layer to tell its loss by: give loss"
+            ]
+        )
+    _, head = heads.find(model, None)
+    y = examples[0][2] if examples else None
+    return labels.usual_loss(head.units, heads.activation(model, head), y)
 
 
 def _example_problems(
@@ -173,15 +207,22 @@ def _example_problems(
     inputs, outputs = (getattr(model, f"{end}_shape", None) for end in ("input", "output"))
     if not _is_shape(inputs) or not _is_shape(outputs):
         return wrong  # several, or not known: not ours to judge
-    count = settings.classes or (2 if outputs[-1] == 1 else outputs[-1])
+    given_count = settings.classes if heads.is_count(settings.classes) else None
+    count = given_count or (2 if outputs[-1] == 1 else outputs[-1])
+    form = labels.form_of(loss, outputs[-1]) if len(outputs) == 2 else None
     for what, x, y in examples:
         expected, received = inputs[1:], getattr(x, "shape", (0,))[1:]
         if len(expected) != len(received) or any(
             e not in (None, r) for e, r in zip(expected, received, strict=True)
         ):
             wrong.append(f"{what}: inputs have shape {received}; the model expects {expected}")
-        wrong += labels.problems(x, y, labels.form_of(loss), count, what)
+        wrong += labels.problems(x, y, form, count, what)
     return wrong
+
+
+def _several(model: keras.Model) -> bool:
+    shape = getattr(model, "output_shape", None)  # what a subclass does not tell
+    return shape is not None and not _is_shape(shape)
 
 
 def _is_shape(shape: Any) -> bool:

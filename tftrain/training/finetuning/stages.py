@@ -57,6 +57,9 @@ def problems(freeze: Selection, schedule: Schedule | None, epochs: int) -> Itera
     """What is wrong with a selection and a schedule, as far as it shows without a model."""
     if freeze is not None:
         yield from refusals(selection.check, freeze, "freeze")
+    if not isinstance(schedule or {}, Mapping):
+        yield f"unfreeze_schedule is {schedule!r}; expected {{epochs done: layers}}, as {{2: '*'}}"
+        return
     for begin, thawed in (schedule or {}).items():
         yield from refusals(selection.check, thawed, _named(begin))
         if isinstance(begin, bool) or not isinstance(begin, int) or not 1 <= begin < epochs:
@@ -87,6 +90,14 @@ def stages(
         raise FineTuningError([*wrong, f"the model {model.name!r} has no weights to train"])
     if wrong:
         raise FineTuningError(wrong)
+    own = [variable.name for variable in model_layers.own_weights(model) if variable.trainable]
+    if own and (schedule or freeze not in (None, 0)):
+        raise FineTuningError(
+            [
+                f"the model {model.name!r} has weights beside those of its layers "
+                f"({', '.join(own)}), which cannot be frozen: make them in a layer of its own"
+            ]
+        )
     frozen = _frozen(model, every, freeze, wrong)
     chosen = {0: [each for each in every if each not in frozen]}
     for begin, thawed in sorted((schedule or {}).items()):

@@ -9,8 +9,10 @@ from typing import Any
 
 from tftrain.errors import FineTuningError
 from tftrain.keras_api import keras
-from tftrain.training.finetuning.layers import leaves
+from tftrain.training.finetuning.layers import leaves, own_weights
 from tftrain.training.finetuning.sources import model_of
+
+NEW = "the layer is new"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +91,9 @@ def transfer_weights(source: Any, target: keras.Model, *, skip: Collection[str] 
     for row in rows:
         if row.loaded:
             here[row.name].assign(there[pairs[row.name]].numpy())
+    for _, layer in leaves(target):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants made of its weights
     left = [
         Carried(name, tuple(v.shape), False, "the target has no such weights")
         for name, v in there.items()
@@ -99,7 +104,7 @@ def transfer_weights(source: Any, target: keras.Model, *, skip: Collection[str] 
 
 def _weights(model: keras.Model) -> dict[str, Any]:
     """Variables by the name of their layer, models around it included, and their own."""
-    found: dict[str, Any] = {}
+    found = {variable.name: variable for variable in own_weights(model)}
     for name, layer in leaves(model):
         for variable in layer.weights:
             own = variable.path.rpartition(f"{layer.name}/")[2]
@@ -132,7 +137,7 @@ def _ends_of(name: str) -> Iterator[str]:
 def _row(name: str, ours: Any, theirs: Any, skip: Collection[str]) -> Carried:
     shape, reason = tuple(ours.shape), ""
     if any(name.startswith(f"{layer}/") for layer in skip):
-        reason = "the layer is new"
+        reason = NEW
     elif theirs is None:
         reason = "the source has no such weights"
     elif tuple(theirs.shape) != shape:
