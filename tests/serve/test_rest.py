@@ -391,7 +391,7 @@ def test_what_is_in_flight_is_answered_at_the_end(base):
     with running({"sample": base}) as server:
         client = threading.Thread(target=ask)
         client.start()
-        wait_for(lambda: server.core._door._under_way)
+        wait_for(lambda: server.core._door._under_way.count)
     client.join()
     assert answers == [{"outputs": [600.0]}]
 
