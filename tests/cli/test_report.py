@@ -25,8 +25,10 @@ LARGEST = 1_500_000  # bytes
 
 @pytest.fixture
 def run(finished_run, tmp_path):
-    """A copy, to be changed."""
-    return RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    """A copy, to be changed, of which no test has found out anything yet."""
+    copy = RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    copy.drop_evaluation()
+    return copy
 
 
 def compress(run, age):
@@ -37,11 +39,12 @@ def compress(run, age):
     os.utime(table, (now - age, now - age))
 
 
-def test_the_page_of_a_training_is_small_and_says_what_is_missing(finished_run):
-    page = (finished_run / "report.html").read_text()
+def test_the_page_of_a_training_is_small_and_says_what_is_missing(run):
+    assert main(["report", str(run.path)]) == 0
+    page = run.report.read_text()
     assert len(page) < LARGEST
     assert {"curves", "resources", "quality", "mistakes"} <= set(Parsed(page).sections())
-    assert f"<code>tftrain evaluate {finished_run} --speed</code>" in page
+    assert f"<code>tftrain evaluate {run.path} --speed</code>" in page
 
 
 def test_what_was_found_out_since_is_in_the_page(run, capsys):

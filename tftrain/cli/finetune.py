@@ -160,9 +160,12 @@ def _work(
     )
     training.run(experiment, folder, _callbacks(experiment, prepared, folder))
     report.write(folder, experiment.splits, experiment.model)
-    verify = values.verify_export and distribute.is_writer(experiment.model.distribute_strategy)
-    inputs = served_inputs.of(experiment.splits)
-    return export.saved_model(experiment.model, folder.saved_model, verify=verify, **inputs)
+    return export.saved_model(
+        experiment.model,
+        folder.saved_model,
+        verify=values.verify_export,
+        **served_inputs.of(experiment.splits),
+    )
 
 
 def _prepare(
