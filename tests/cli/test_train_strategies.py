@@ -131,6 +131,17 @@ def test_two_devices_learn_what_one_learns(tmp_path, alone):
     assert_same(tmp_path / "run", alone)
 
 
+def test_two_workers_fine_tune_as_one_process_does(tmp_path):
+    source = tmp_path / "source"
+    assert main([*QUICK, "--dropout=0", "--epochs=1", f"--out={source}"]) == 0
+    thawed = ["finetune", str(source), "--keep_head", "--epochs=2", "--freeze=-1", "--unfreeze=1:*"]
+    flags = [*thawed, *QUICK[1:], "--layer_decay=0.5"]
+    assert main([*flags, f"--out={tmp_path}/one"]) == 0
+    job = launch(["-m", "tftrain", *flags, f"--out={tmp_path}/two"], limit=LIMIT)
+    assert job.status == 0, job.output
+    assert_same(tmp_path / "two", tmp_path / "one")
+
+
 def assert_learned(out, alone):
     assert min(history(out)["gradient_norm_mean"]) > 0
     if IS_TENSORBOARD_INSTALLED:
