@@ -94,6 +94,17 @@ def test_an_evaluation_of_another_version_is_named(finished_run, tmp_path, capsy
     assert "does not hold what this version of tftrain writes" in capsys.readouterr().err
 
 
+def test_a_fine_tuned_run_shows_its_settings_and_not_what_came_of_them(
+    finished_run, tmp_path, capsys
+):
+    section = {"source": "runs/first", "freeze": "-1", "stages": [{"trained": ["dense"]}]}
+    tuned = copied(finished_run, tmp_path / "tuned", finetuning=section)
+    assert main(["compare", str(finished_run), str(tuned)]) == 0
+    shown = capsys.readouterr().out
+    assert "finetuning: freeze" in shown
+    assert "stages" not in shown
+
+
 def test_the_same_test_set_may_go_by_another_name(finished_run, tmp_path, capsys):
     assert main(["data", "write", "--from=digits", f"--to={tmp_path}/set"]) == 0
     renamed = copied(finished_run, tmp_path / "renamed", dataset=f"records:{tmp_path}/set")

@@ -131,13 +131,19 @@ def _answers(folder: training.RunFolder, splits: data.Splits) -> np.ndarray:
 
 
 def _settings(folder: training.RunFolder) -> dict[str, Any]:
-    """The run's settings; those in a section, as of fine-tuning, under both names."""
+    """The run's settings; those in a section, as of fine-tuning, under both names.
+
+    Lists of a section are what came of its settings, and too long for a table.
+    """
     found = {}
     for name, value in folder.read_config().items():
         if not isinstance(value, dict):
             found[name] = value
         elif name != training.RECORDED:
-            found |= {f"{name}: {inner}": one for inner, one in value.items()}
+            plain = {
+                inner: one for inner, one in value.items() if not isinstance(one, (list, dict))
+            }
+            found |= {f"{name}: {inner}": one for inner, one in plain.items()}
     return found
 
 
