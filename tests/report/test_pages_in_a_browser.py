@@ -1,39 +1,21 @@
 """The pages as a person sees them: two widths, light and dark, and on paper."""
 
 import base64
-import shutil
 
 import numpy as np
 import pytest
 
+from tests import browsers
 from tests.report.sample_pages import HOSTILE, comparison_page, full_report
 from tftrain.report import plots, render, render_comparison
 
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 WIDTHS = {"wide": 1280, "narrow": 390}
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(22, 24, 27)"
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from selenium import webdriver
-
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    missing = [name for name, path in programs.items() if not path]
-    if missing:
-        pytest.skip(f"no {' and no '.join(missing)} here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs["chromium"]
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in FLAGS:
-        options.add_argument(flag)
-    service = webdriver.ChromeService(programs["chromedriver"])
-    browser = webdriver.Chrome(options=options, service=service)
-    yield browser
-    browser.quit()
+    yield from browsers.chromium()
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,10 @@ import pytest
 import requests
 from PIL import Image
 
+from tests import browsers
 from tests.serve import image_models
 from tests.serve.rest_servers import running
 
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 WIDE, NARROW = (1100, 800), (390, 800)
 UPRIGHT = [(0.5, 0.2), (0.52, 0.8)]
 FLAT = [(0.2, 0.5), (0.8, 0.52)]
@@ -34,21 +31,7 @@ def server(exported, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    from selenium import webdriver
-
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    missing = [name for name, path in programs.items() if not path]
-    if missing:
-        pytest.skip(f"no {' and no '.join(missing)} here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs["chromium"]
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in FLAGS:
-        options.add_argument(flag)
-    service = webdriver.ChromeService(programs["chromedriver"])
-    browser = webdriver.Chrome(options=options, service=service)
-    yield browser
-    browser.quit()
+    yield from browsers.chromium()
 
 
 class Page:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tftrain import data, evaluate, optim, training
-from tftrain.errors import RunFolderError, TftrainError
+from tftrain import data, evaluate, training
+from tftrain.errors import TftrainError
 from tftrain.keras_api import keras
 from tftrain.refusals import refusals
+from tftrain.training.finetuning.sources import model_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +50,7 @@ def load_model(folder: training.RunFolder) -> keras.Model:
     Raises:
         RunFolderError: There is none, or its file is damaged.
     """
-    path = folder.require_model()
-    optim.register()
-    try:
-        return keras.saving.load_model(path)
-    except TftrainError:
-        raise
-    except Exception as error:
-        raise RunFolderError(f"{path} cannot be loaded: {error}") from error
+    return model_of(folder)
 
 
 def load_splits(folder: training.RunFolder) -> data.Splits:
