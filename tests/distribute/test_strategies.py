@@ -67,7 +67,7 @@ def test_unknown_name_lists_the_known():
         ("multiworker", {"devices": 2}, "devices=2 with strategy 'multiworker'"),
         ("one", {"devices": 2}, "devices=2 with strategy 'one'"),
         ("mirrored", {"devices": 0}, "devices=0"),
-        ("mirrored", {"sync_every": 4}, "sync_every=4 with 'mirrored'"),
+        ("mirrored", {"sync_every": 4}, "sync_every=4 with strategy 'mirrored'"),
         ("multiworker", {"sync_every": 0}, "sync_every=0"),
     ],
 )

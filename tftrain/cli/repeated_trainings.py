@@ -68,7 +68,7 @@ def over_seeds(folder: training.RunFolder, count: int) -> list[Repetition]:
 def over_strategies(folder: training.RunFolder, names: Sequence[str]) -> list[Repetition]:
     """The trainings under strategies, each of two devices or workers where it takes several."""
     own = _settings(folder)
-    alone = {"devices": None, "sync_every": None, "engine": "auto"}
+    alone = {**dict.fromkeys(training.strategy_options(own)), "engine": "auto"}
     made = {
         "one": ("one", {**alone, "engine": own.engine}, 1),
         "mirrored": ("mirrored on 2 devices", {**alone, "devices": 2}, 1),

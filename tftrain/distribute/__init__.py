@@ -9,6 +9,15 @@ Example:
 from tftrain.distribute import restarts
 from tftrain.distribute.aggregation import aggregates_gradients
 from tftrain.distribute.roles import is_writer
-from tftrain.distribute.strategies import NAMES, check_options, strategy
+from tftrain.distribute.strategies import strategy
+from tftrain.distribute.strategy_options import NAMES, OPTIONS, check_options
 
-__all__ = ["NAMES", "aggregates_gradients", "check_options", "is_writer", "restarts", "strategy"]
+__all__ = [
+    "NAMES",
+    "OPTIONS",
+    "aggregates_gradients",
+    "check_options",
+    "is_writer",
+    "restarts",
+    "strategy",
+]

@@ -17,11 +17,11 @@ from typing import Any
 
 from tftrain.distribute import clusters, roles, runtime
 from tftrain.distribute.clusters import Cluster
-from tftrain.errors import ConfigError, StrategyError, UnknownName
+from tftrain.distribute.strategy_options import OPTIONS, check_options
+from tftrain.errors import ConfigError, StrategyError
 from tftrain.keras_api import tf
 from tftrain.notices import notice
 
-NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
 START_TIMEOUT_VARIABLE = "TFTRAIN_START_TIMEOUT"
 
 _made: dict[tuple[Any, ...], tuple[str, Any]] = {}  # the name of each, and the strategy
@@ -61,12 +61,12 @@ def strategy(
         StrategyError: It cannot be made here, or not any more.
         PeerUnreachable: A worker did not answer in time.
     """
-    check_options(name, devices, sync_every)
-    key = (name, devices, sync_every)
+    asked = {"devices": devices, "sync_every": sync_every}
+    check_options(name, **asked)
+    key = (name, *asked.values())
     if key not in _made:
         options = {
-            "devices": devices,
-            "sync_every": sync_every,
+            **asked,
             "start_timeout": _start_timeout(start_timeout),
             "peer_timeout": peer_timeout,
         }
@@ -80,31 +80,6 @@ def _expect_scope(chosen: str) -> None:
     from tftrain.distribute.keras_bridge import model_scope
 
     model_scope.expect_scope(chosen != "one")
-
-
-def check_options(name: str, devices: int | None, sync_every: int | None) -> None:
-    """Checks what can be known before anything is started.
-
-    Raises:
-        UnknownName: There is no such strategy.
-        ConfigError: The options contradict one another, or are below 1.
-    """
-    if name not in NAMES:
-        raise UnknownName("strategy", name, NAMES)
-    problems = []
-    if devices is not None and name not in ("auto", "mirrored"):
-        problems.append(
-            f"devices={devices} with strategy {name!r}: expected only with 'mirrored' (a cluster's "
-            "workers use the devices they have)"
-        )
-    if devices is not None and devices < 1:
-        problems.append(f"devices={devices}: expected 1 or more")
-    if sync_every is not None and name not in ("auto", "multiworker"):
-        problems.append(f"sync_every={sync_every} with {name!r}: expected only with 'multiworker'")
-    if sync_every is not None and sync_every < 1:
-        problems.append(f"sync_every={sync_every}: expected 1 or more")
-    if problems:
-        raise ConfigError(problems)
 
 
 def _start_timeout(given: float | None) -> float:
@@ -124,7 +99,7 @@ def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
 
     found = clusters.detect() if name in ("auto", "multiworker", "ps") else None
     chosen, reason = _choose(found, options) if name == "auto" else (name, "as asked")
-    check_options(chosen, options["devices"], options["sync_every"])
+    check_options(chosen, **{key: options[key] for key in OPTIONS})
     cluster, source = found or (None, "")
     runtime.load()  # before anything imports keras.src past the guarded door
     keras_bridge.install()

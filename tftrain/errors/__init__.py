@@ -37,9 +37,11 @@ from tftrain.errors.jobs import (
     LaunchError,
     PeerLost,
     PeerUnreachable,
+    PlanError,
     PreflightError,
     ServerLost,
     StrategyError,
+    SweepError,
     WorkersLost,
 )
 from tftrain.errors.trainings import (
@@ -80,6 +82,7 @@ __all__ = [
     "NotFiniteWeights",
     "PeerLost",
     "PeerUnreachable",
+    "PlanError",
     "Preempted",
     "PreflightError",
     "RecordsDamaged",
@@ -88,6 +91,7 @@ __all__ = [
     "ServingError",
     "StartupFailed",
     "StrategyError",
+    "SweepError",
     "TftrainError",
     "TooManyBadSteps",
     "TrainingFailed",

@@ -19,6 +19,14 @@ class StrategyError(BadInput):
     """A strategy cannot be made as asked, or data, model or option cannot be used under it."""
 
 
+class PlanError(ConfigError):
+    """No way of training as described fits into what there is, or the description is wrong."""
+
+
+class SweepError(ConfigError):
+    """A sweep cannot be run as asked: nothing to vary, unknown settings, no room for a trial."""
+
+
 class PeerUnreachable(TftrainError):
     """A worker of the cluster did not answer within the time limit.
 

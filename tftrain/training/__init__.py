@@ -1,7 +1,14 @@
 """Settings, run folders, the run of one experiment, and training that goes on from a model."""
 
 from tftrain.training import environment, finetuning, optimization, pretraining
-from tftrain.training.config import FINETUNED, RECORDED, TrainConfig, read_file, resolve
+from tftrain.training.config import (
+    FINETUNED,
+    RECORDED,
+    TrainConfig,
+    read_file,
+    resolve,
+    strategy_options,
+)
 from tftrain.training.experiment import (
     Experiment,
     make_strategy,
@@ -32,6 +39,7 @@ __all__ = [
     "resolve",
     "run",
     "seed_everything",
+    "strategy_options",
     "transfer_weights",
     "with_engine",
 ]

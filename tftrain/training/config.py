@@ -89,6 +89,12 @@ def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
     return _absolute(config)
 
 
+def strategy_options(config: TrainConfig) -> dict[str, Any]:
+    """What is asked of the strategy besides its name."""
+    settings = {field.name for field in dataclasses.fields(config)}
+    return {name: getattr(config, name) for name in distribute.OPTIONS if name in settings}
+
+
 def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Settings from a JSON or YAML file.
 
@@ -168,9 +174,7 @@ def _value_problems(config: TrainConfig) -> Iterator[str]:
             f"cache is {config.cache!r}, but the dataset is {config.dataset!r}, which is in memory "
             "already; expected it only with records:FOLDER"
         )
-    yield from refusals(
-        distribute.check_options, config.strategy, config.devices, config.sync_every
-    )
+    yield from refusals(distribute.check_options, config.strategy, **strategy_options(config))
     for name in ("epochs", "batch_size", "learning_rate"):
         value = getattr(config, name)
         if value is not None and not 0 < value < float("inf"):

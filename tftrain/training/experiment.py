@@ -14,7 +14,7 @@ from tftrain.atomic import replace_file
 from tftrain.errors import Preempted
 from tftrain.keras_api import keras, tf
 from tftrain.training import engines, optimization
-from tftrain.training.config import TrainConfig
+from tftrain.training.config import TrainConfig, strategy_options
 from tftrain.training.run_folder import RunFolder
 
 
@@ -83,9 +83,7 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
 
     In a parameter-server job this serves, and then ends the process, in every task but one.
     """
-    return distribute.strategy(
-        config.strategy, devices=config.devices, sync_every=config.sync_every
-    )
+    return distribute.strategy(config.strategy, **strategy_options(config))
 
 
 def seed_everything(seed: int) -> None:

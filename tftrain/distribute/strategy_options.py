@@ -1,0 +1,68 @@
+"""What can be asked of a strategy, and of which: one table for Python, flags and config files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tftrain.errors import ConfigError, UnknownName
+
+NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class StrategyOption:
+    """An argument of `strategy` that means something to some strategies alone.
+
+    Attributes:
+        strategies: Those that take it.
+        least: The smallest number, of an option that is a number.
+        why: Said besides where another strategy is given it.
+    """
+
+    strategies: tuple[str, ...]
+    least: int | None = None
+    why: str = ""
+
+
+OPTIONS = {
+    "devices": StrategyOption(
+        ("auto", "mirrored"), least=1, why="a cluster's workers use the devices they have"
+    ),
+    "sync_every": StrategyOption(("auto", "multiworker"), least=1),
+}
+
+
+def check_options(name: str, **options: Any) -> None:
+    """Checks what can be known before anything is started.
+
+    Args:
+        name: A strategy's name.
+        options: Names and values of `OPTIONS`; None is an option left out.
+
+    Raises:
+        UnknownName: There is no such strategy.
+        ConfigError: The options contradict one another, or are below what they can be.
+    """
+    if name not in NAMES:
+        raise UnknownName("strategy", name, NAMES)
+    given = {key: value for key, value in options.items() if value is not None}
+    problems = [problem for key in given for problem in _problems(name, key, given[key])]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _problems(name: str, key: str, value: Any) -> Iterator[str]:
+    option = OPTIONS[key]
+    if name not in option.strategies:
+        yield (
+            f"{key}={value} with strategy {name!r}: expected only with {_listed(option.strategies)}"
+            + (f" ({option.why})" if option.why else "")
+        )
+    if option.least is not None and value < option.least:
+        yield f"{key}={value}: expected {option.least} or more"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " or ".join(repr(name) for name in names if name != "auto")
