@@ -8,7 +8,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recipe_list import RECIPES, Bounds, Recipe
+from recipe import Bounds, Recipe
+from recipe_list import RECIPES
 
 from tftrain.atomic import replace_file
 

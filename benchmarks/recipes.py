@@ -28,7 +28,8 @@ from typing import Any
 import recipe_table
 import surroundings
 from absl import app, flags
-from recipe_list import DATASETS, RECIPES, Recipe
+from recipe import DATASETS, Recipe
+from recipe_list import RECIPES
 from recipe_table import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,8 @@ import pytest
 import recipe_table
 from absl.flags import FLAGS
 from absl.testing import flagsaver
-from recipe_list import DATASETS, RECIPES
+from recipe import DATASETS
+from recipe_list import RECIPES
 from recipe_table import Outcome
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/recipes.py"

@@ -1,0 +1,1 @@
+"""The recipes by kind, each a row of the tables of recipes/README.md."""
