@@ -3,6 +3,7 @@
 from tftrain.evaluate import corruptions, paired_tests, precisions
 from tftrain.evaluate.answers import predict, probabilities
 from tftrain.evaluate.calibration import Calibration, CalibrationBin, calibration
+from tftrain.evaluate.call_speed import CallSpeed
 from tftrain.evaluate.comparison import Comparison, Pair, compare
 from tftrain.evaluate.confidence import accuracy_interval
 from tftrain.evaluate.inference import InferenceSpeed
@@ -20,6 +21,7 @@ from tftrain.evaluate.training_steps import TrainingSpeed
 __all__ = [
     "Calibration",
     "CalibrationBin",
+    "CallSpeed",
     "Comparison",
     "InferenceSpeed",
     "Mistake",

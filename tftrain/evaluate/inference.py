@@ -8,34 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from tftrain.evaluate.call_speed import CallSpeed
 from tftrain.keras_api import keras, tf
 from tftrain.latency import Latency
 
 
-@dataclasses.dataclass(frozen=True)
-class InferenceSpeed:
-    """How fast batches of one size are answered.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InferenceSpeed(CallSpeed):
+    """How fast batches are answered, by the compiled function, from NumPy array to NumPy array.
 
     Attributes:
-        batch: Examples a call.
-        median_ms: Of a call of the compiled function, from a NumPy array to a NumPy array.
-        p95_ms: 95 of 100 calls take no longer.
-        p99_ms: 99 of 100 take no longer; of fewer than 100, the slowest.
-        examples_per_second: By the median.
-        calls: How many were timed.
         predict_ms: Median of a call of `model.predict` on the same batch.
-        utilization: Share of the machine's peak that the forward pass attains; None if its
-            operations cannot be counted.
     """
 
-    batch: int
-    median_ms: float
-    p95_ms: float
-    p99_ms: float
-    examples_per_second: float
-    calls: int
     predict_ms: float
-    utilization: float | None
 
 
 def compiled(model: keras.Model) -> Callable[[Any], Any]:
@@ -76,20 +62,12 @@ def speeds(
     utilization: Callable[[float], float | None],
 ) -> tuple[InferenceSpeed, ...]:
     """What was timed, a row a size of the batch."""
-    found = []
-    for batch in batches:
-        taken = measured["compiled", batch]
-        per_second = 1e3 * batch / taken.median
-        found.append(
-            InferenceSpeed(
-                batch=batch,
-                median_ms=taken.median,
-                p95_ms=taken.p95,
-                p99_ms=taken.p99,
-                examples_per_second=per_second,
-                calls=taken.calls,
-                predict_ms=measured["predict", batch].median,
-                utilization=utilization(per_second),
-            )
+    return tuple(
+        InferenceSpeed.of(
+            measured["compiled", batch],
+            batch,
+            utilization,
+            predict_ms=measured["predict", batch].median,
         )
-    return tuple(found)
+        for batch in batches
+    )

@@ -124,7 +124,7 @@ def speed(
 
     trained = None
     if train is not None:
-        trained = training_steps.speed(taken[_STEP], _length(train[0]), utilization)
+        trained = TrainingSpeed.of(taken[_STEP], _length(train[0]), utilization)
     return Speed(
         inference.speeds(taken, sizes, lambda per_second: utilization(per_second, _FORWARD)),
         trained,

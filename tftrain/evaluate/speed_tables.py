@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tftrain.evaluate.inference import InferenceSpeed
+    from tftrain.evaluate.call_speed import CallSpeed
     from tftrain.evaluate.speed import Speed
-    from tftrain.evaluate.training_steps import TrainingSpeed
 
 _COLUMNS = "median ms   p95 ms   p99 ms  examples/s  calls  of peak"
 
@@ -26,7 +25,7 @@ def _table(speed: Speed) -> Iterator[str]:
         yield f"train     {_row(speed.training)}".rstrip()
 
 
-def _row(row: InferenceSpeed | TrainingSpeed) -> str:
+def _row(row: CallSpeed) -> str:
     share = "" if row.utilization is None else f"{row.utilization:.1%}"
     return (
         f"{row.batch:5}  {row.median_ms:9.3f}  {row.p95_ms:7.3f}  {row.p99_ms:7.3f}  "

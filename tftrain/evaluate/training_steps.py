@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tftrain.errors import EvaluationError
+from tftrain.evaluate.call_speed import CallSpeed
 from tftrain.keras_api import keras
-from tftrain.latency import Latency
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingSpeed:
+class TrainingSpeed(CallSpeed):
     """How fast steps of training are: `model.train_on_batch` on a batch at hand.
 
     Reading and augmenting data is not in it, nor what faster engines save.
-
-    Attributes:
-        batch: Examples a step.
-        median_ms: Of a step.
-        p95_ms: 95 of 100 steps take no longer.
-        p99_ms: 99 of 100 take no longer; of fewer than 100, the slowest.
-        examples_per_second: By the median.
-        calls: How many were timed.
-        utilization: Share of the machine's peak that it attains; None if the model's operations
-            cannot be counted.
     """
-
-    batch: int
-    median_ms: float
-    p95_ms: float
-    p99_ms: float
-    examples_per_second: float
-    calls: int
-    utilization: float | None
 
 
 def check_trainable(model: keras.Model) -> None:
@@ -71,16 +51,6 @@ def state_kept(model: keras.Model) -> Iterator[None]:
         if len(_variables(model)) > len(known):  # the loss's and the metrics', made by a step
             model.reset_metrics()
         model.train_function = traced
-
-
-def speed(
-    taken: Latency, batch: int, utilization: Callable[[float], float | None]
-) -> TrainingSpeed:
-    """What was timed."""
-    per_second = 1e3 * batch / taken.median
-    return TrainingSpeed(
-        batch, taken.median, taken.p95, taken.p99, per_second, taken.calls, utilization(per_second)
-    )
 
 
 def _variables(model: keras.Model) -> list[Any]:
