@@ -5,7 +5,7 @@ import pytest
 
 from tftrain.errors import EvaluationError
 from tftrain.evaluate import predict, probabilities
-from tftrain.keras_api import keras
+from tftrain.keras_api import keras, tf
 
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0]])
@@ -38,6 +38,13 @@ def test_one_output_is_of_the_second_class(from_logits):
     second = 1 / (1 + np.exp(-outputs)) if from_logits else outputs
     found = predict(model, X, 2)
     np.testing.assert_allclose(found, np.stack([1 - second, second], axis=1), rtol=1e-5)
+
+
+def test_many_models_do_not_look_like_one_that_is_traced_again(caplog, monkeypatch):
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)
+    for _ in range(8):
+        predict(classifier(4, "softmax", None), X, 4)
+    assert not caplog.records
 
 
 def test_logits_that_nobody_announces_are_refused():

@@ -27,8 +27,7 @@ from tftrain import app, data, evaluate, training
 from tftrain.atomic import replace_file
 from tftrain.cli import trained
 from tftrain.errors import EvaluationError
-from tftrain.evaluate.answers import predict
-from tftrain.keras_api import quiet_logger, require_tensorflow_backend
+from tftrain.keras_api import require_tensorflow_backend
 
 _FACTS = ("parameters", "epochs", "train_seconds", "examples_per_second", "engine")
 
@@ -126,8 +125,7 @@ def _names(folders: Sequence[training.RunFolder]) -> list[str]:
 
 
 def _answers(folder: training.RunFolder, splits: data.Splits) -> np.ndarray:
-    with quiet_logger():  # many models, each with a program of its own, look like one retraced
-        return predict(trained.load_model(folder), splits.test.x, splits.info.classes)
+    return evaluate.predict(trained.load_model(folder), splits.test.x, splits.info.classes)
 
 
 def _settings(folder: training.RunFolder) -> dict[str, Any]:

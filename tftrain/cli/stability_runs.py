@@ -14,8 +14,7 @@ from tftrain.cli import repeated_trainings, trained
 from tftrain.cli.repeated_trainings import Repetition
 from tftrain.errors import UnknownName
 from tftrain.evaluate import corruptions, precisions
-from tftrain.evaluate.answers import predict
-from tftrain.keras_api import keras, quiet_logger
+from tftrain.keras_api import keras
 from tftrain.refusals import refusals
 
 STRATEGIES = ("one", "mirrored", "multiworker")
@@ -89,7 +88,7 @@ def measure(
     train(folder, values)
     x, classes = splits.test.x, splits.info.classes
     seed = folder.read_config()["seed"]
-    baseline = predict(model, x, classes)
+    baseline = evaluate.predict(model, x, classes)
     repeated = {
         group: {one.case: functools.partial(_answers, one, x, classes) for one in repetitions}
         for group, repetitions in _repetitions(folder, values).items()
@@ -131,8 +130,7 @@ def _training_images(splits: data.Splits, seed: int) -> Any:
 
 
 def _answers(one: Repetition, x: np.ndarray, classes: int) -> np.ndarray:
-    with quiet_logger():  # many models, each with a program of its own, look like one retraced
-        return predict(trained.load_model(one.folder), x, classes)
+    return evaluate.predict(trained.load_model(one.folder), x, classes)
 
 
 def _names(listed: str | None) -> list[str]:

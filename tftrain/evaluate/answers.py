@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tftrain.errors import EvaluationError
-from tftrain.keras_api import keras
+from tftrain.keras_api import keras, quiet_logger
 
 _LEAST_SUM, _MOST_SUM = 0.99, 1.01  # of rows that were rounded to 16 bits
 
@@ -30,9 +30,14 @@ def predict(model: keras.Model, x: Any, classes: int, *, batch_size: int = 256) 
     Raises:
         EvaluationError: The outputs are neither, or of several kinds.
     """
-    outputs = model.predict(x, batch_size=batch_size, verbose=0)
     from_logits = bool(getattr(getattr(model, "loss", None), "from_logits", False))
-    return probabilities(outputs, classes, from_logits=from_logits)
+    return probabilities(outputs(model, x, batch_size), classes, from_logits=from_logits)
+
+
+def outputs(model: keras.Model, x: Any, batch_size: int = 256) -> Any:
+    """What `model.predict` gives, without TensorFlow's advice about retracing."""
+    with quiet_logger():  # many models, each with a program of its own, look like one retraced
+        return model.predict(x, batch_size=batch_size, verbose=0)
 
 
 def probabilities(outputs: Any, classes: int, *, from_logits: bool = False) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 from tftrain.augment import color, resampling, transforms
 from tftrain.errors import BadInput, UnknownName
 from tftrain.evaluate.answers import predict
-from tftrain.keras_api import quiet_logger, tf
+from tftrain.keras_api import tf
 
 STRENGTHS = (1, 2, 3, 4, 5)
 _PARAMETERS = {
@@ -143,8 +143,7 @@ def _answers(
     for first in range(0, len(x), _ROWS):
         images = x[first : first + _ROWS]
         index = np.arange(first, first + len(images))
-        with quiet_logger():  # many models, each with a program of its own, look like one retraced
-            parts.append(predict(model, corrupt(images, strength, seed, index), classes))
+        parts.append(predict(model, corrupt(images, strength, seed, index), classes))
     return np.concatenate(parts)
 
 

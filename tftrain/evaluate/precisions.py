@@ -10,8 +10,8 @@ import numpy as np
 
 from tftrain import litert
 from tftrain.errors import CompressionError, ConversionFailed, EvaluationError, UnknownName
-from tftrain.evaluate.answers import probabilities
-from tftrain.keras_api import keras, quiet_logger
+from tftrain.evaluate.answers import outputs, probabilities
+from tftrain.keras_api import keras
 
 _FLOATS = ("float32", "bfloat16", "float16")
 NAMES = (*_FLOATS, "int8")
@@ -110,8 +110,8 @@ def _changed(name: str, value: Any, policy: str) -> Any:
     return _in_policy(value, policy)
 
 
-def _answers(model: keras.Model, outputs: Callable[[], np.ndarray], classes: int) -> np.ndarray:
-    given = np.asarray(outputs(), "float64")
+def _answers(model: keras.Model, give: Callable[[], np.ndarray], classes: int) -> np.ndarray:
+    given = np.asarray(give(), "float64")
     if getattr(model.loss, "from_logits", False):
         return probabilities(given, classes, from_logits=True)
     if given.ndim == 2 and given.shape[1] == classes:  # rounded, rows no longer sum to one
@@ -120,9 +120,7 @@ def _answers(model: keras.Model, outputs: Callable[[], np.ndarray], classes: int
 
 
 def _floats(model: keras.Model, policy: str, x: np.ndarray) -> np.ndarray:
-    changed = under_policy(model, policy)
-    with quiet_logger():  # many models, each with a program of its own, look like one retraced
-        return changed.predict(x, batch_size=256, verbose=0)
+    return outputs(under_policy(model, policy), x)
 
 
 def _integers(model: keras.Model, representative: Any, seed: int, x: np.ndarray) -> np.ndarray:
