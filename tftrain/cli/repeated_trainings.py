@@ -25,7 +25,6 @@ from tftrain.errors import EvaluationError, RunFolderError, TrainingFailed
 FOLDER = "stability"
 PYTHON = (sys.executable,)
 _LARGEST_SEED = 2**31
-_FINETUNED = "finetuning"  # the section of config.json that such runs have
 _STARTED_HERE = ("auto", "one", "mirrored")
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -100,7 +99,7 @@ def train(repetitions: Sequence[Repetition]) -> None:
 
 
 def _settings(folder: training.RunFolder) -> training.TrainConfig:
-    if _FINETUNED in folder.read_config():
+    if training.FINETUNED in folder.read_config():
         raise EvaluationError(
             [
                 f"--seeds and --strategies: {folder.path} was fine-tuned, and only what "

@@ -73,7 +73,7 @@ def train(folder: training.RunFolder, values: flags.FlagValues) -> None:
 def measure(
     folder: training.RunFolder, model: keras.Model, splits: data.Splits, values: flags.FlagValues
 ) -> evaluate.Stability:
-    """How much the accuracy of a run's model moves.
+    """How much the accuracy of a run's model moves, over trainings that `train` has done too.
 
     Args:
         folder: A finished run.
@@ -83,9 +83,7 @@ def measure(
 
     Raises:
         EvaluationError: Something cannot be measured of this run.
-        TrainingFailed: A training ended without a model.
     """
-    train(folder, values)
     x, classes = splits.test.x, splits.info.classes
     seed = folder.read_config()["seed"]
     baseline = evaluate.predict(model, x, classes)
