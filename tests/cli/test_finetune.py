@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests import warm_python
-from tests.cli.trainings import train
+from tests.cli.trainings import metrics, train
+from tests.event_files import IS_TENSORBOARD_INSTALLED, scalars
 from tests.waiting import wait_until
 from tftrain import optim
 from tftrain.cli.main import main
@@ -51,6 +52,18 @@ def test_frozen_layers_come_out_of_it_as_they_were_and_thawed_ones_do_not(
     kernels = [model.get_layer("hidden_1").get_weights()[0] for model in (before, after)]
     difference = abs(kernels[0] - kernels[1]).max()
     assert 0 < difference < 7 * 2 * 0.001  # seven steps at half of the rate
+
+
+def test_it_records_what_training_does(finished_run, tmp_path):
+    flags = ["--freeze=-1", "--unfreeze=1:*", "--epochs=2", "--labels_per_class=20"]
+    board = ["--tensorboard"] * IS_TENSORBOARD_INSTALLED
+    assert finetune(finished_run, *flags, *board, f"--out={tmp_path}/out") == 0
+    head, both = metrics(tmp_path / "out")
+    assert 0 < head["gradient_norm_mean"] <= head["gradient_norm_max"]
+    assert 0 < both["gradient_norm_mean"] <= both["gradient_norm_max"]
+    if board:
+        losses = scalars(tmp_path / "out" / "tensorboard" / "train")["epoch_loss"]
+        assert losses == pytest.approx({0: head["loss"], 1: both["loss"]})
 
 
 @pytest.mark.parametrize("command", [["evaluate"], ["export", "--to=OUT"]])

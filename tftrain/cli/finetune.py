@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from tftrain import augment, data, distribute, export, training
-from tftrain.cli import arguments, report, run_summary, served_inputs, trained
+from tftrain import augment, data, distribute, training
+from tftrain.cli import arguments, recording, run_summary, trained, training_work
 from tftrain.errors import FineTuningError
 from tftrain.keras_api import require_tensorflow_backend
 from tftrain.refusals import refusals
@@ -33,7 +33,6 @@ from tftrain.training.finetuning import Settings, rates, selection, stages
 from tftrain.training.finetuning import prepare as prepare_model
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
-_PARENT = Path("runs")
 _EPOCHS = 10
 # The others belong to the model that is there, or to a training from the beginning.
 _SETTINGS = (
@@ -61,11 +60,7 @@ def define_flags(values: flags.FlagValues) -> None:
     for define, name, meaning in _FLAGS:
         define(name, None, meaning, flag_values=values)
     flags.DEFINE_bool("keep_head", False, "the classes are the same ones", flag_values=values)
-    flags.DEFINE_string("out", None, "run folder (default: the next free one in runs/)", values)
-    flags.DEFINE_bool("overwrite", False, "replace the run in --out", flag_values=values)
-    flags.DEFINE_bool(
-        "verify_export", True, "compare the SavedModel with the model before publishing", values
-    )
+    training_work.define_flags(values)
 
 
 _DEFAULTS = {"dataset": "the run's", "epochs": _EPOCHS}
@@ -74,9 +69,8 @@ _DEFAULTS = {"dataset": "the run's", "epochs": _EPOCHS}
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
     """What is wrong with the command line, in full sentences."""
     yield from trained.one_run(positional)
-    if values.overwrite and not values.out:
-        yield "--overwrite needs --out: the run folder to replace"
-    for name in ("out", "freeze", "unfreeze", "head"):
+    yield from training_work.problems(values)
+    for name in ("freeze", "unfreeze", "head"):
         if values[name].present and not values[name].value:
             yield f"--{name} is empty"
     if values.keep_head and values.head:
@@ -112,13 +106,11 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     print(f"reading {config.dataset} ...", file=sys.stderr)
     splits = _splits(config, values)
     experiment, prepared = _prepare(config, splits, strategy, source, values)
-    with contextlib.ExitStack() as stack:
+    name = f"{data.short_name(config.dataset)}-{config.model}-finetuned"
+    made = functools.partial(training_work.new_folder, values, name)
+    with training_work.folder_of(strategy, made) as folder:
         if distribute.is_writer(strategy):
-            folder = _new_folder(config, values)
-            stack.enter_context(folder.locked())
             print(_told(prepared), file=sys.stderr)
-        else:  # the other workers take the same steps, since many are collective
-            folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
         with _telling_how_to_start_again(folder, source):
             exported = _work(experiment, prepared, folder, source, values)
         if distribute.is_writer(strategy):
@@ -151,21 +143,16 @@ def _work(
 ) -> Path:
     """Gives the folder of the SavedModel."""
     experiment = training.with_engine(experiment)
-    settings = dataclasses.asdict(experiment.config)
-    described = _described(prepared, source, values)
-    environment = training.environment.describe()
-    folder.write_json(
-        folder.config,
-        {**settings, training.FINETUNED: described, training.RECORDED: environment},
-    )
-    training.run(experiment, folder, _callbacks(experiment, prepared, folder))
-    report.write(folder, experiment.splits, experiment.model)
-    return export.saved_model(
-        experiment.model,
-        folder.saved_model,
-        verify=values.verify_export,
-        **served_inputs.of(experiment.splits),
-    )
+    described = {training.FINETUNED: _described(prepared, source, values)}
+    training_work.record(experiment, folder, **described)
+    shown = [
+        prepared.thawing,
+        *training_work.callbacks(experiment, folder),
+        *training_work.starting_verification(experiment.model, values),
+        *recording.callbacks(values, folder, experiment),
+    ]
+    training.run(experiment, folder, shown)
+    return training_work.export_and_report(experiment, folder, values)
 
 
 def _prepare(
@@ -201,25 +188,6 @@ def _prepare(
     return dataclasses.replace(experiment, model=prepared.model), prepared
 
 
-def _callbacks(
-    experiment: training.Experiment,
-    prepared: training.finetuning.Prepared,
-    folder: training.RunFolder,
-) -> list[Any]:
-    from tftrain import callbacks  # imports Keras, which --help must not wait for
-
-    config, monitor = experiment.config, callbacks.ResourceMonitor(folder.path)
-    guard = config.nan_guard
-    return [
-        prepared.thawing,
-        *([callbacks.GradientClipping(config.clip)] if config.clip else []),
-        *([callbacks.NanGuard(guard, path=folder.nan_guard)] if guard else []),
-        callbacks.Progress(len(experiment.splits.train), config.batch_size),
-        monitor,
-        callbacks.MetricsLog(folder.metrics, resources=monitor),
-    ]
-
-
 def _resolve(values: flags.FlagValues, run: str) -> training.TrainConfig:
     before = training.resolve(training.RunFolder.open(run).read_config(), {})
     names = [name for name in arguments.given(values) if name in _SETTINGS]
@@ -244,13 +212,6 @@ def _splits(config: training.TrainConfig, values: flags.FlagValues) -> data.Spli
         )
     few = training.few_labels(splits.train, values.labels_per_class, seed=config.seed)
     return dataclasses.replace(splits, train=few)
-
-
-def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> training.RunFolder:
-    if values.out:
-        return training.RunFolder.create(values.out, overwrite=values.overwrite)
-    name = f"{data.short_name(config.dataset)}-{config.model}-finetuned"
-    return training.RunFolder.create_numbered(_PARENT, name)
 
 
 def _described(

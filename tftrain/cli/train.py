@@ -16,32 +16,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from tftrain import data, distribute, export, training
-from tftrain.cli import (
-    arguments,
-    learning_rate,
-    recording,
-    report,
-    run_summary,
-    saving,
-    served_inputs,
-)
+from tftrain import data, distribute, training
+from tftrain.cli import arguments, learning_rate, recording, run_summary, saving, training_work
 from tftrain.errors import BadInput, CheckpointError, Preempted, RunFolderError
-from tftrain.export import verification
-from tftrain.keras_api import keras, require_tensorflow_backend
+from tftrain.keras_api import require_tensorflow_backend
 from tftrain.refusals import refusals
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float}
-_PARENT = Path("runs")
 _CHANGED_BY_RESUME = ("epochs",)
 
 
@@ -52,17 +42,12 @@ def define_flags(values: flags.FlagValues) -> None:
         define = _DEFINE[field.metadata["kind"]]
         define(field.name, None, field.metadata["help"] + shown, flag_values=values)
     flags.DEFINE_string("config", None, "JSON or YAML file of settings", flag_values=values)
-    flags.DEFINE_string("out", None, "run folder (default: the next free one in runs/)", values)
-    flags.DEFINE_bool("overwrite", False, "replace the run in --out", flag_values=values)
     flags.DEFINE_bool("resume", False, "go on with the run in --out", flag_values=values)
     flags.DEFINE_bool(
         "find_learning_rate", False, "suggest a rate, draw why, train nothing", flag_values=values
     )
-    flags.DEFINE_bool(
-        "verify_export", True, "compare the SavedModel with the model before publishing", values
-    )
     saving.define_flags(values)
-    recording.define_flags(values)
+    training_work.define_flags(values)
 
 
 def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
@@ -75,10 +60,8 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield from learning_rate.problems(values)
     if values.overwrite and values.resume:
         yield "--overwrite and --resume contradict each other: give one of them"
-    if values.overwrite and not values.out:
-        yield "--overwrite needs --out: the run folder to replace"
     yield from saving.problems(values)
-    yield from recording.problems(values)
+    yield from training_work.problems(values)
     if _restarted(values):  # the job's first start has checked the same flags
         return
     if values.resume:
@@ -88,9 +71,8 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
             remedy = "" if name == "config" else "; --force_resume goes on with another"
             yield f"--{name} cannot be changed by --resume: the run's own setting holds{remedy}"
         return
-    for name in ("out", "config"):
-        if values[name].present and not values[name].value:
-            yield f"--{name} is empty"
+    if values["config"].present and not values.config:
+        yield "--config is empty"
     if values.out and not values.find_learning_rate:
         folder = training.RunFolder(values.out)
         yield from refusals(folder.check_free, overwrite=values.overwrite)
@@ -107,16 +89,13 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     splits = data.load(config.dataset, data_dir=config.data_dir)
     if values.find_learning_rate:
         experiment = training.prepare(learning_rate.searched(config), splits, strategy)
-        return learning_rate.find(experiment, Path(values.out or _PARENT / _name(config)))
+        out = Path(values.out or training_work.PARENT / _name(config))
+        return learning_rate.find(experiment, out)
     experiment = training.prepare(config, splits, strategy)
-    with contextlib.ExitStack() as stack:
-        if distribute.is_writer(strategy):
-            folder = resumed or _new_folder(config, values)
-            stack.enter_context(folder.locked())
-            if not resumed:  # a run from now on, however soon it is killed
-                _record(experiment, folder)
-        else:  # the other workers take the same steps, since many are collective
-            folder = training.RunFolder(stack.enter_context(tempfile.TemporaryDirectory()))
+    made = functools.partial(training_work.new_folder, values, _name(config))
+    with training_work.folder_of(strategy, lambda: resumed or made()) as folder:
+        if not resumed:  # a run from now on, however soon it is killed
+            training_work.record(experiment, folder)
         with _telling_how_to_go_on(folder, distribute.is_writer(strategy)):
             exported = _work(experiment, folder, resumed, values)
         if distribute.is_writer(strategy):
@@ -135,7 +114,7 @@ def _work(
     first_epoch = _epochs_behind(resumed) if resumed else 0
     experiment = training.with_engine(experiment)
     before = resumed.read_config() if resumed else None
-    _record(experiment, folder)
+    training_work.record(experiment, folder)
     folder.keep_metrics(first_epoch)
     try:
         _train(experiment, folder, first_epoch, values)
@@ -143,19 +122,7 @@ def _work(
         if before is not None:
             folder.write_json(folder.config, before)
         raise
-    report.write(folder, experiment.splits, experiment.model)
-    return export.saved_model(
-        experiment.model,
-        folder.saved_model,
-        verify=values.verify_export,
-        **served_inputs.of(experiment.splits),
-    )
-
-
-def _record(experiment: training.Experiment, folder: training.RunFolder) -> None:
-    settings = dataclasses.asdict(experiment.config)
-    environment = {**training.environment.describe(), "job": distribute.restarts.job()}
-    folder.write_json(folder.config, {**settings, "environment": environment})
+    return training_work.export_and_report(experiment, folder, values)
 
 
 def _run_to_resume(values: flags.FlagValues) -> training.RunFolder | None:
@@ -210,24 +177,14 @@ def _train(
 ) -> None:
     from tftrain import callbacks
 
-    config, examples = experiment.config, len(experiment.splits.train)
-    guard = config.nan_guard
     shown = [
-        *([callbacks.GradientClipping(config.clip)] if config.clip else []),
-        *([callbacks.NanGuard(guard, path=folder.nan_guard)] if guard else []),
-        callbacks.Progress(examples, config.batch_size, first_epoch),
+        *training_work.callbacks(experiment, folder, first_epoch),
         callbacks.GradientBytes(),
-        *(_starting_verification(experiment.model) if values.verify_export else []),
+        *training_work.starting_verification(experiment.model, values),
         *recording.callbacks(values, folder, experiment),
         *saving.callbacks(values, folder, experiment),
     ]
     training.run(experiment, folder, shown, first_epoch)
-
-
-def _starting_verification(model: keras.Model) -> Iterator[keras.callbacks.Callback]:
-    """Lets the process start, which takes it seconds, while the model is tested and reported."""
-    if distribute.is_writer(model.distribute_strategy):
-        yield keras.callbacks.LambdaCallback(on_train_end=lambda logs: verification.warm_up())
 
 
 @contextlib.contextmanager
@@ -265,12 +222,6 @@ def _resume_config(folder: training.RunFolder, values: flags.FlagValues) -> trai
             f"{folder.path} has {done} epochs behind it; --epochs={config.epochs} is fewer"
         )
     return config
-
-
-def _new_folder(config: training.TrainConfig, values: flags.FlagValues) -> training.RunFolder:
-    if values.out:
-        return training.RunFolder.create(values.out, overwrite=values.overwrite)
-    return training.RunFolder.create_numbered(_PARENT, _name(config))
 
 
 def _name(config: training.TrainConfig) -> str:
