@@ -15,6 +15,7 @@ import io
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -85,9 +86,12 @@ def _address_of(figure: Figure) -> str:
 
 def _svg(figure: Figure) -> bytes:
     written = io.BytesIO()
+    for ground in (figure.patch, *(axes.patch for axes in figure.axes)):
+        ground.set(facecolor="none", edgecolor="none")
     # Outlines of letters look alike everywhere; the salt makes the same page of the same run.
     with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "tftrain"}):
-        figure.savefig(written, format="svg", transparent=True, metadata=_NO_METADATA)
+        # Unlike savefig, it does not draw everything once more for the layout.
+        FigureCanvasSVG(figure).print_svg(written, metadata=_NO_METADATA)
     text = written.getvalue()
     return text[text.index(b"<svg") :]  # the document type before it names an address
 
