@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -23,6 +24,31 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def heading(name: str) -> str:
+    """A figure's name as the head of its column.
+
+    Example:
+        >>> heading("examples_per_second"), heading("train_seconds"), heading("parameters")
+        ('examples/s', 'train s', 'parameters')
+    """
+    return name.replace("_per_second", "/s").replace("_seconds", " s").replace("_", " ")
+
+
+def shown(value: Any, nothing: str = "-") -> str:
+    """A figure or a word in a cell.
+
+    Example:
+        >>> shown(101770), shown(12.345678), shown(41986.2), shown(None), shown("keras")
+        ('101,770', '12.35', '41,986', '-', 'keras')
+    """
+    if value is None:
+        return nothing
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if is_count else str(value)
 
 
 def width(text: str) -> int:

@@ -19,7 +19,7 @@ from tests.report.sample_pages import (
     quality,
 )
 from tftrain import evaluate
-from tftrain.report import Compressed, render, render_comparison
+from tftrain.report import Compressed, render, render_comparison, reproducing
 
 
 @functools.cache
@@ -209,6 +209,14 @@ def test_a_training_that_diverged_has_a_page():
 
 def test_the_same_run_makes_the_same_page(full):
     assert render(full_report()) == full
+
+
+def test_the_versions_of_packages_are_pinned_and_nothing_else():
+    environment = {"python": "3.11.7", "machine": "4 cores", "job": "1234", "keras": "3.15.1",
+                   "tf-keras": "missing"}  # fmt: skip
+    commands = dict(reproducing.section("runs/a", {}, environment).commands)
+    pinned = commands["With the same versions, on Python 3.11.7:"]
+    assert pinned == ["pip install \\", "    keras==3.15.1"]
 
 
 def test_runs_are_compared(full):

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tftrain.text_tables import aligned
+from tftrain.text_tables import aligned, heading, shown
 
 if TYPE_CHECKING:
     from tftrain.evaluate.comparison import Comparison, Pair
 
-_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "accuracy": ("accuracy", "{:.4f}".format),
-    "accuracy_interval": ("95%", lambda ends: "{:.4f} to {:.4f}".format(*ends)),
-    "loss": ("loss", "{:.4f}".format),
-    "parameters": ("parameters", "{:,}".format),
-    "train_seconds": ("training s", "{:.1f}".format),
-    "examples_per_second": ("examples/s", "{:,.0f}".format),
-    "engine": ("engine", str),
-}
+_JUDGED = ("name", "accuracy", "accuracy_interval", "loss")
 
 
 def text(comparison: Comparison) -> str:
     """The models, the settings that differ, and a verdict a pair."""
     runs = comparison.runs
-    columns = [name for name in _COLUMNS if any(run.get(name) is not None for run in runs)]
-    heads = ["", *(_COLUMNS[name][0] for name in columns)]
-    lines = [[run["name"], *(_shown(run.get(name), name) for name in columns)] for run in runs]
+    facts = dict.fromkeys(name for run in runs for name in run if name not in _JUDGED)
+    told = [name for name in facts if any(run.get(name) is not None for run in runs)]
+    heads = ["", "accuracy", "95%", "loss", *map(heading, told)]
+    lines = [[*_judged(run), *(shown(run.get(name)) for name in told)] for run in runs]
     blocks = [f"{comparison.examples} test examples\n\n{aligned([heads, *lines])}"]
     if comparison.settings:
         names = [run["name"] for run in runs]
@@ -34,6 +27,12 @@ def text(comparison: Comparison) -> str:
         blocks.append(aligned([["settings that differ", *names], *settings]))
     blocks += [_said(pair) for pair in comparison.pairs]
     return "\n\n".join(blocks)
+
+
+def _judged(run: Mapping[str, Any]) -> tuple[str, ...]:
+    low, high = run["accuracy_interval"]
+    loss = "-" if run["loss"] is None else f"{run['loss']:.4f}"
+    return run["name"], f"{run['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", loss
 
 
 def _said(pair: Pair) -> str:
@@ -49,10 +48,6 @@ def _said(pair: Pair) -> str:
             f"p = {seeds['adjusted_p_value']:.2g} (Welch's t-test)"
         )
     return "\n".join(lines)
-
-
-def _shown(value: Any, name: str) -> str:
-    return "-" if value is None else _COLUMNS[name][1](value)
 
 
 def _plain(value: Any) -> str:

@@ -12,16 +12,11 @@ from matplotlib.figure import Figure
 from tftrain.report import curves, style, templates
 from tftrain.report.pictures import drawn
 from tftrain.report.sections import NOTHING, Section, Table
+from tftrain.text_tables import heading, shown
 
 _PAIRS = ("runs", "difference, points", "95% interval", "only the first is right",
           "only the second is right", "p")  # fmt: skip
-_FACTS = {
-    "parameters": "parameters",
-    "epochs": "epochs",
-    "train_seconds": "training, s",
-    "examples_per_second": "examples/s",
-    "engine": "engine",
-}
+_JUDGED = ("name", "accuracy", "accuracy_interval", "loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +93,9 @@ def _pair(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> Section:
-    known = [name for name in _FACTS if any(run.get(name) is not None for run in runs)]
-    columns = ("run", "accuracy", "95% interval", "loss", *(_FACTS[name] for name in known))
+    facts = dict.fromkeys(name for run in runs for name in run if name not in _JUDGED)
+    known = [name for name in facts if any(run.get(name) is not None for run in runs)]
+    columns = ("run", "accuracy", "95% interval", "loss", *map(heading, known))
     rows = [(*_judged(run), *(_shown(run.get(name)) for name in known)) for run in runs]
     return Section(
         "runs", "Quality and speed", tables=[Table(columns, rows, "Quality and speed of each run")]
@@ -138,10 +134,4 @@ def _commands(folders: Sequence[str]) -> Section:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return NOTHING
-    if isinstance(value, float) and abs(value) >= 100:
-        return f"{value:,.0f}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return shown(value, NOTHING)

@@ -8,16 +8,7 @@ from typing import Any
 
 from tftrain.report.sections import Section
 
-_PACKAGES = (
-    "tftrain",
-    "tensorflow",
-    "keras",
-    "tf-keras",
-    "tensorflow-model-optimization",
-    "tensorflow-datasets",
-    "numpy",
-    "scikit-learn",
-)
+_NO_PACKAGES = ("python", "machine", "job")  # everything else in an environment is one
 _OF_CLUSTERS = ("multiworker", "ps")
 
 
@@ -75,7 +66,7 @@ def missing(run: str, there: Collection[str]) -> Section | None:
 
 
 def _pins(environment: Mapping[str, Any]) -> list[str]:
-    found = {name: environment.get(name) for name in _PACKAGES}
+    found = {name: each for name, each in environment.items() if name not in _NO_PACKAGES}
     versions = [f"{name}=={version}" for name, version in found.items() if _is_version(version)]
     lines = [f"    {shlex.quote(version)}" for version in versions]
     return " \\\n".join(["pip install", *lines]).split("\n") if versions else []
