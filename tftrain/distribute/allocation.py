@@ -10,9 +10,11 @@ a share a process runs on its cores, and its pools have as many threads. TensorF
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 
 from tftrain.control_groups import ControlGroups
 from tftrain.distribute import cores as machine
@@ -57,6 +59,30 @@ class Share:
             _BETWEEN: str(between),
             **dict.fromkeys(_OTHERS, str(threads)),
         }
+
+    @contextlib.contextmanager
+    def pinned(self) -> Iterator[None]:
+        """What this thread starts meanwhile runs on these cores, with all its threads.
+
+        Where processes cannot be pinned, as on macOS, it does nothing.
+
+        Example:
+            >>> import subprocess, sys
+            >>> code = "import os; print(len(os.sched_getaffinity(0)))"
+            >>> with Share(cores=machine.usable()[:1]).pinned():
+            ...     found = subprocess.run([sys.executable, "-c", code], capture_output=True)
+            >>> found.stdout
+            b'1\\n'
+        """
+        if not self.cores or not hasattr(os, "sched_setaffinity"):
+            yield
+            return
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self.cores)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
 
 
 def shares(

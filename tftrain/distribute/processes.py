@@ -12,7 +12,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import IO, TextIO
 
@@ -97,18 +97,18 @@ class Group:
         Raises:
             OSError: The program is missing or not executable.
         """
-        with _pinned(share.cores if share else ()):
+        share = share or Share(cores=())
+        with share.pinned():
             process = subprocess.Popen(
                 command,
-                env={**(share.environment() if share else {}), **environ},
+                env={**share.environment(), **environ},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         prefix = Prefix(name, len(self._tasks), self._output, self._colour)
-        limited = share is not None and share.memory_bytes is not None
-        limit = MemoryLimit(process.pid, share.memory_bytes) if limited else None
+        limit = share.memory_bytes and MemoryLimit(process.pid, share.memory_bytes)
         task = _Task(name, process, prefix, limit)
         self._tasks.append(task)
         os.set_blocking(process.stdout.fileno(), False)
@@ -175,20 +175,6 @@ class Group:
         for task in self._tasks:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(task.process.pid, number)
-
-
-@contextlib.contextmanager
-def _pinned(cores: Sequence[int]) -> Iterator[None]:
-    """What is started meanwhile by this thread runs on these cores, all its threads included."""
-    if not cores or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _hold_limit(task: _Task) -> None:
