@@ -30,6 +30,7 @@ from absl import app, flags
 PROGRAMS = ("free", "pools", "pinned")
 PACKAGES = ("tensorflow", "keras", "numpy")
 LIMIT_SECONDS = 180.0
+QUICKLY = {"models": ["mlp"], "workers": [2], "rounds": 1, "epochs": 1, "steps": 5}
 
 MODELS = flags.DEFINE_multi_enum("models", ["mlp", "cnn"], ["mlp", "cnn"], "what is trained")
 WORKERS = flags.DEFINE_multi_integer("workers", [2, 4], "in a job; one setting each")
@@ -99,8 +100,8 @@ def main(_: list[str]) -> None:
         train(MODELS.value[0])
         return
     if QUICK.value:
-        WORKERS.value, ROUNDS.value, EPOCHS.value, STEPS.value = [2], 1, 1, 5
-        MODELS.value = MODELS.value[:1]
+        for name, value in QUICKLY.items():
+            setattr(flags.FLAGS, name, value)
     cases = [f"{model}, {count} workers" for model in MODELS.value for count in WORKERS.value]
     reports = comparison.measure(job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second")
     results = {}
