@@ -9,6 +9,10 @@ cores with pools as large as the machine (`--nopin`); `pools`, on all cores with
 size (`--nopin --threads=N`); `pinned`. In turns, in alternating order. A job's figure is the median
 of its epochs without the first, in steps a second of the chief. A ratio is that of two jobs of the
 same round to one another; of all rounds the table gives the median and the spread.
+
+Processor time is the chief's, for a step. It tells of threads that are in one another's way even
+where other programs run too; speed does not: of a core that others use, a worker that is pinned to
+it has only a part, while one that is free moves on. A line says how many cores others used.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ import comparison
 import numpy as np
 import surroundings
 from absl import app, flags
+from other_load import OtherLoad
 
 PROGRAMS = ("free", "pools", "pinned")
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -58,16 +63,17 @@ def train(model_name: str) -> None:
         }[model_name]
         model = make()
         model.compile("adam", "sparse_categorical_crossentropy")
-    ends: list[float] = []
+    ends: list[tuple[float, float]] = []
     clock = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+        on_epoch_end=lambda epoch, logs: ends.append((time.perf_counter(), time.process_time()))
     )
     model.fit(
         x, y, batch_size=BATCH.value, epochs=EPOCHS.value + 1, callbacks=[clock], verbose=0
     )  # fmt: skip
     if tftrain.distribute.is_writer(strategy):
-        seconds = statistics.median(np.diff(ends))
-        Path(REPORT.value).write_text(json.dumps({"steps_per_second": STEPS.value / seconds}))
+        seconds, used = np.median(np.diff(ends, axis=0), axis=0) / STEPS.value
+        report = {"steps_per_second": 1 / seconds, "processor_seconds": used}
+        Path(REPORT.value).write_text(json.dumps(report))
 
 
 def job(program: str, case: str) -> comparison.Report:
@@ -105,19 +111,23 @@ def main(_: list[str]) -> None:
     cases = [f"{model}, {count} workers" for model in MODELS.value for count in WORKERS.value]
     reports = comparison.measure(job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second")
     results = {}
-    print("| job | started | steps a second | by free (least to most) |")
-    print("|---|---|---|---|")
+    print("| job | started | steps a second | by free (least to most) | processor ms a step |")
+    print("|---|---|---|---|---|")
     for case, of in reports.items():
         for program in PROGRAMS:
             speed = statistics.median(each["steps_per_second"] for each in of[program])
             ratio = comparison.spread("ratio", ratios(of, program))
-            results[f"{case}, {program}"] = {"steps_per_second": speed, **ratio}
+            used = statistics.median(each["processor_seconds"] for each in of[program])
+            row = {"steps_per_second": speed, "processor_seconds": used, **ratio}
+            results[f"{case}, {program}"] = row
             shown = f"{ratio['ratio']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
-            print(f"| {case} | {program} | {speed:,.1f} | {shown} |")
+            print(f"| {case} | {program} | {speed:,.1f} | {shown} | {1000 * used:,.0f} |")
+    print(f"\nother programs used {load.cores:.2f} cores")
     document = {
         "benchmark": "allocation",
         **{flag.name: flag.value for flag in (BATCH, STEPS, EPOCHS, ROUNDS, QUICK)},
         "results": results,
+        "other_cores": load.cores,
         **surroundings.describe(PACKAGES),
     }
     print(json.dumps(document))

@@ -217,6 +217,7 @@ def _callbacks(
         callbacks.Progress(len(experiment.splits.train), config.batch_size),
         monitor,
         callbacks.MetricsLog(folder.metrics, resources=monitor),
+        callbacks.LiveStatus(folder.path, resources=monitor),
     ]
 
 

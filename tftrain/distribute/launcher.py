@@ -26,6 +26,7 @@ from tftrain.distribute.processes import OVER_MEMORY, Group
 from tftrain.distribute.restarts import JOB_VARIABLE, RESTART_VARIABLE
 from tftrain.distribute.signals import PREEMPTED
 from tftrain.errors import LaunchError
+from tftrain.live import LaunchedJob
 
 # Below those that Linux gives to outgoing connections, one of which could take a port between the
 # moment it is found free and the moment the task listens on it.
@@ -102,18 +103,18 @@ def launch(
     wishes = wishes or Wishes()
     plan = _Plan(command, wishes, *allocation.of_job(wishes, workers, ps + bool(ps)))
     output = sys.stdout if output is None else output
-    job = uuid.uuid4().hex
-    for attempt in range(max_restarts + 1):
-        with _group(output, grace_seconds) as group:
-            failure = _run(group, plan, local_clusters(workers, ps), (job, attempt))
-        if failure is None:
-            return 0
-        if not failure.name:  # a signal to this process, not a task, ended the job
-            return failure.status
-        _tell(f"{failure}; all others were ended")
-        if attempt < max_restarts:
-            _tell(f"starting the job again ({attempt + 1} of at most {max_restarts} times)")
-    return failure.status
+    with contextlib.closing(LaunchedJob(uuid.uuid4().hex, command)) as job:
+        for attempt in range(max_restarts + 1):
+            with _group(output, grace_seconds) as group:
+                failure = _run(group, plan, local_clusters(workers, ps), (job, attempt))
+            if failure is None:
+                return 0
+            if not failure.name:  # a signal to this process, not a task, ended the job
+                return failure.status
+            _tell(f"{failure}; all others were ended")
+            if attempt < max_restarts:
+                _tell(f"starting the job again ({attempt + 1} of at most {max_restarts} times)")
+        return failure.status
 
 
 def _check(command: Sequence[str], workers: int, ps: int, max_restarts: int) -> None:
@@ -137,7 +138,7 @@ def _group(output: TextIO, grace_seconds: float) -> Group:
 
 
 def _run(
-    group: Group, plan: _Plan, clusters: Sequence[Cluster], start: tuple[str, int]
+    group: Group, plan: _Plan, clusters: Sequence[Cluster], start: tuple[LaunchedJob, int]
 ) -> _Failure | None:
     job, attempt = start
     for cluster in clusters:
@@ -147,7 +148,7 @@ def _run(
             **plan.wishes.environment(share),
             "TF_CONFIG": json.dumps(cluster.tf_config()),
             "PYTHONUNBUFFERED": "1",
-            JOB_VARIABLE: job,
+            JOB_VARIABLE: job.name,
             RESTART_VARIABLE: str(attempt),
         }
         try:
@@ -155,6 +156,7 @@ def _run(
         except OSError as error:
             program = plan.command[0]
             raise LaunchError(f"cannot start {program!r}: {error.strerror}") from error
+    job.started(attempt, group.numbers)
     name, status = group.wait()
     failure = _Failure(name, status) if status else None
     if failure and not failure.name:

@@ -114,6 +114,11 @@ class Group:
         os.set_blocking(process.stdout.fileno(), False)
         self._selector.register(process.stdout, selectors.EVENT_READ, task)
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The processes' numbers by their names."""
+        return {task.name: task.process.pid for task in self._tasks}
+
     def wait(self) -> tuple[str, int]:
         """Passes lines on until all processes have ended well, one has failed, or a signal came.
 
