@@ -109,7 +109,10 @@ def main(_: list[str]) -> None:
         for name, value in QUICKLY.items():
             setattr(flags.FLAGS, name, value)
     cases = [f"{model}, {count} workers" for model in MODELS.value for count in WORKERS.value]
-    reports = comparison.measure(job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second")
+    with OtherLoad() as load:
+        reports = comparison.measure(
+            job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second"
+        )
     results = {}
     print("| job | started | steps a second | by free (least to most) | processor ms a step |")
     print("|---|---|---|---|---|")
