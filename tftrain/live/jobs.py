@@ -136,7 +136,10 @@ def _job(places: Iterable[Path]) -> Job | None:
     """What is told in folders, and in those of the runs that are named there."""
     statuses, launch = _read(places)
     runs = {told["run"] for told in statuses if told.get("run")}
-    others, _ = _read(Path(run, folders.IN_RUN) for run in runs)
+    names = {told["job"] for told in statuses}
+    more = [parent / name for parent in folders.of_user() for name in names]
+    others, also = _read([*more, *(Path(run, folders.IN_RUN) for run in runs)])
+    launch = launch or also
     tasks = _launched(launch) if launch else {}
     for told in (*others, *statuses):
         tasks[told["task"]] = Task(told["task"], told["host"], told["pid"], told["started"], told)

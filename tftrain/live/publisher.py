@@ -52,7 +52,7 @@ class Publisher:
             "pid": self._pid,
             "started": usage.started_at(self._pid),
             "run": None if run is None else str(Path(run).absolute()),
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": shlex.join([_program(Path(sys.argv[0])), *sys.argv[1:]]),
         }
         self._name = f"{task.replace(' ', '-')}.json"
         self._inside = None if run is None else Path(run).absolute() / folders.IN_RUN
@@ -145,6 +145,11 @@ class LaunchedJob:
         """Removes all about it."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _program(path: Path) -> str:
+    """A script's name; of `python -m`, the module's."""
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def _started(pid: int) -> float:
