@@ -37,7 +37,7 @@ def shown(capfd, *options):
 def test_workers_are_pinned_and_servers_are_not(capfd, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     every = str(len(os.sched_getaffinity(0)))
-    tasks = shown(capfd, f"--workers={every}", "--ps=1")
+    tasks = shown(capfd, "--pin", f"--workers={every}", "--ps=1")
     assert tasks.pop("ps 0") == tasks.pop("chief 0") == [every, "None"]
     assert [*tasks.values()] == [["1", "1"]] * int(every)
 

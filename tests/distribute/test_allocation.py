@@ -10,7 +10,7 @@ import pytest
 
 from tftrain.distribute import allocation
 from tftrain.distribute import cores as machine
-from tftrain.distribute.allocation import Share, shares
+from tftrain.distribute.allocation import Share, Wishes, shares
 from tftrain.distribute.processes import OVER_MEMORY, Group
 from tftrain.errors import AllocationError
 
@@ -79,6 +79,35 @@ def test_threads_of_every_library(eight_cores):
 
 def test_one_thread_between_operations_is_too_few():
     assert Share(cores=(0,)).environment()["TF_NUM_INTEROP_THREADS"] == "2"
+
+
+def job_cores(monkeypatch, busy, **wishes):
+    """Cores of each of two workers, and of a server, where others use so much of each core."""
+    monkeypatch.setattr(allocation.psutil, "cpu_percent", lambda interval, percpu: [busy] * 8)
+    workers, others = allocation.of_job(Wishes(**wishes), workers=2, others=1)
+    return [share.cores for share in (*workers, *others)]
+
+
+HALVES = [(0, 1, 4, 5), (2, 3, 6, 7)]
+
+
+def test_workers_are_pinned_where_nothing_else_runs(eight_cores, monkeypatch, capsys):
+    assert job_cores(monkeypatch, busy=5.0) == [*HALVES, ()]
+    assert capsys.readouterr().err == ""
+
+
+def test_workers_move_where_other_programs_run(eight_cores, monkeypatch, capsys):
+    assert job_cores(monkeypatch, busy=50.0) == [(), (), ()]
+    assert "other programs use 4.0 of the 8; --pin pins them" in capsys.readouterr().err
+
+
+def test_pinning_can_be_asked_for_and_forbidden(eight_cores, monkeypatch):
+    assert job_cores(monkeypatch, busy=50.0, pin=True) == [*HALVES, ()]
+    assert job_cores(monkeypatch, busy=5.0, pin=False) == [(), (), ()]
+
+
+def test_cores_of_a_job_hold_for_servers_too(eight_cores, monkeypatch):
+    assert job_cores(monkeypatch, busy=5.0, cores=(0, 1)) == [(0,), (1,), (0, 1)]
 
 
 def start_and_wait(script, share, **environ):

@@ -42,7 +42,12 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=0,
         flag_values=values,
     )
-    flags.DEFINE_bool("pin", True, "give each worker cores of its own", flag_values=values)
+    flags.DEFINE_bool(
+        "pin",
+        None,
+        "give each worker cores of its own (default: if nothing else uses them)",
+        values,
+    )
     flags.DEFINE_string("cores", None, "cores for all tasks together, e.g. 0-7,16-23", values)
     flags.DEFINE_integer(
         "threads",

@@ -30,6 +30,8 @@ _WITHIN, _BETWEEN = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 _OTHERS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # An operation that waits for another process holds a thread between operations.
 _LEAST_BETWEEN = 2
+_LOOK_SECS = 0.1
+_IDLE_SHARE = 0.25  # of the cores' time, which others may use
 _UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -133,13 +135,13 @@ class Wishes:
     """What a job's tasks are to get of this machine.
 
     Attributes:
-        pin: Whether each worker runs on cores of its own.
+        pin: Whether each worker runs on cores of its own; None for where nothing else does.
         cores: Numbers of the cores that all tasks together may use; None for all.
         threads: Threads of each pool; None for as many as cores.
         memory_bytes: What each task may use; None for no limit.
     """
 
-    pin: bool = True
+    pin: bool | None = None
     cores: tuple[int, ...] | None = None
     threads: int | None = None
     memory_bytes: int | None = None
@@ -152,7 +154,9 @@ class Wishes:
 def of_job(wishes: Wishes, workers: int, others: int = 0) -> tuple[list[Share], list[Share]]:
     """Shares of workers, and of parameter servers and chief.
 
-    Workers divide the cores between them. The others are not pinned: what they do all workers
+    Workers divide the cores between them if they are pinned. Unasked they are not where other
+    programs use the cores, since a worker then waits on its own while another is idle, and all wait
+    for it; that is said on stderr. The others are not pinned: what they do all workers
     wait for, and it is done while some of these wait.
 
     Args:
@@ -164,12 +168,25 @@ def of_job(wishes: Wishes, workers: int, others: int = 0) -> tuple[list[Share], 
         AllocationError: As `shares` does.
     """
     limits = {"memory_bytes": wishes.memory_bytes, "threads": wishes.threads}
-    divided = shares(workers if wishes.pin else 1, cores=wishes.cores, **limits)
     _warn_of_too_much(workers + others, wishes.memory_bytes)
+    (whole,) = shares(1, cores=wishes.cores, **limits)
     everywhere = Share(wishes.cores or (), **limits)
-    if not wishes.pin:
-        divided = [everywhere] * workers
+    pins = workers > 1 and _are_idle(whole.cores) if wishes.pin is None else wishes.pin
+    divided = shares(workers, cores=wishes.cores, **limits) if pins else [everywhere] * workers
     return divided, [everywhere] * others
+
+
+def _are_idle(cores: Sequence[int]) -> bool:
+    """Whether other programs leave them to this job, as they do now; says so if not."""
+    busy = psutil.cpu_percent(interval=_LOOK_SECS, percpu=True)
+    used = sum(busy[core] for core in cores if core < len(busy)) / 100
+    if used < _IDLE_SHARE * len(cores):
+        return True
+    notice(
+        f"workers are not pinned to cores, since other programs use {used:.1f} of the "
+        f"{len(cores)}; --pin pins them all the same"
+    )
+    return False
 
 
 def _warn_of_too_much(tasks: int, each: int | None) -> None:
