@@ -45,7 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "pin",
         None,
-        "give each worker cores of its own (default: if nothing else uses them)",
+        "give each worker cores of its own (default: where nothing else runs)",
         values,
     )
     flags.DEFINE_string("cores", None, "cores for all tasks together, e.g. 0-7,16-23", values)
