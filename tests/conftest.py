@@ -71,8 +71,9 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory):
-    """What is remembered between runs is not the user's, and not for the user."""
+    """What is remembered, or told of running trainings, is not the user's nor for the user."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["TFTRAIN_LIVE_DIR"] = str(tmp_path_factory.mktemp("live"))
 
 
 @pytest.fixture(scope="session")

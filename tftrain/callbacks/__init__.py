@@ -9,6 +9,7 @@ from tftrain.callbacks.gradient_clipping import GradientClipping
 from tftrain.callbacks.gradient_statistics import GradientStatistics
 from tftrain.callbacks.learning_rate import LearningRateDecay
 from tftrain.callbacks.learning_rate_finder import LearningRateFinder
+from tftrain.callbacks.live_status import LiveStatus
 from tftrain.callbacks.metrics_log import MetricsLog
 from tftrain.callbacks.nan_guard import NanGuard
 from tftrain.callbacks.preemption import Preemption
@@ -24,6 +25,7 @@ __all__ = [
     "GradientStatistics",
     "LearningRateDecay",
     "LearningRateFinder",
+    "LiveStatus",
     "MetricsLog",
     "NanGuard",
     "Preemption",

@@ -78,6 +78,10 @@ class ResourceMonitor(keras.callbacks.Callback):
             self._of_model = self._work.figures(self._part.inputs, speed)
         return {**self._seen, **self._of_model}
 
+    def input_wait_share(self) -> float | None:
+        """How much of this epoch steps have waited for data so far; None if it is not known."""
+        return None if self.epoch is None else self._part.input_wait_share()
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begins to look."""
         self._part = TrainedPart(self.model)

@@ -39,7 +39,7 @@ class TrainedPart:
     def begin_batch(self, batch: int) -> None:
         """Some steps begin, the first of them on this batch."""
         if not self.batches:
-            self._first_batch, self._rows = batch, self._rows_counted() or 0.0
+            self._first_batch, self._rows = batch, rows_counted(self._model) or 0.0
             self.batches = 1
             self._wait.opened(time.perf_counter())
 
@@ -55,23 +55,28 @@ class TrainedPart:
             return
         seconds = time.perf_counter() - self._began
         self.figures = {"seconds": seconds}
-        rows, waited = self._rows_counted(), self._wait.end()
+        rows, waited = rows_counted(self._model), self._wait.end()
         if rows:
             self.figures["examples_per_second"] = max(0.0, rows - self._rows) / seconds
         if waited is not None:
             self.figures["input_wait_share"] = min(1.0, waited / seconds)
         self.inputs = self.inputs or _inputs(self._watched.iterator)
 
-    def _rows_counted(self) -> float | None:
-        """Examples behind the loss that Keras tells, of which it takes the mean."""
-        tracker = next((each for each in self._model.metrics if each.name == "loss"), None)
-        if not isinstance(tracker, keras.metrics.Mean):
-            return None
-        strategy, count = self._model.distribute_strategy, tracker.count.value
-        if not is_replicated(strategy):
-            return float(count)
-        here = sum(map(float, strategy.experimental_local_results(count)))
-        return here * workers_of(strategy)  # reading the others' would be a collective
+    def input_wait_share(self) -> float | None:
+        """How much of the part so far steps have waited for data; None if that is not known."""
+        return self.figures.get("input_wait_share", self._wait.share(time.perf_counter()))
+
+
+def rows_counted(model: Any) -> float | None:
+    """Examples behind the loss that Keras tells, of which it takes the mean; of all workers."""
+    tracker = next((each for each in model.metrics if each.name == "loss"), None)
+    if not isinstance(tracker, keras.metrics.Mean):
+        return None
+    strategy, count = model.distribute_strategy, tracker.count.value
+    if not is_replicated(strategy):
+        return float(count)
+    here = sum(map(float, strategy.experimental_local_results(count)))
+    return here * workers_of(strategy)  # reading the others' would be a collective
 
 
 def _inputs(iterator: Any) -> Any:

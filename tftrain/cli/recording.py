@@ -53,8 +53,17 @@ def callbacks(
         *(norms if values.gradient_norms and _can_measure(experiment) else []),
         monitor,
         callbacks.MetricsLog(folder.metrics, resources=monitor),
+        callbacks.LiveStatus(_seen_by_all(values, folder, experiment), resources=monitor),
         *board,
     ]
+
+
+def _seen_by_all(
+    values: flags.FlagValues, folder: training.RunFolder, experiment: training.Experiment
+) -> str | None:
+    """The run's folder; workers but the chief, whose own goes with them, know it if it is given."""
+    is_writer = distribute.is_writer(experiment.model.distribute_strategy)
+    return str(folder.path) if is_writer else values.out
 
 
 def _can_measure(experiment: training.Experiment) -> bool:

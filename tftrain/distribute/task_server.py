@@ -11,16 +11,19 @@ a job tells all tasks at once, and the coordinator needs them to save what they 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from tftrain.distribute.reachability import answers
+from tftrain.distribute.restarts import job, restarts
 from tftrain.distribute.signals import HANDLED, PREEMPTING
 from tftrain.errors import CoordinatorMissing
 from tftrain.keras_api import tf
+from tftrain.live import Publisher, Usage
 
 START_LIMIT = 600.0  # seconds for the coordinator to appear: images are pulled, queues are long
 _SOON = 1.0  # the same, once a signal has said that the job ends
@@ -50,6 +53,7 @@ def serve(
             came meanwhile.
     """
     received = _note_signals()
+    publisher = Publisher(f"{task_type} {task_index}", job=job(), restart=restarts())
     server = tf.distribute.Server(
         tf.train.ClusterSpec(dict(cluster)),
         job_name=task_type,
@@ -60,7 +64,7 @@ def serve(
     coordinator = cluster["chief"][0]
     if not _wait_for(coordinator, start_limit, received):
         raise CoordinatorMissing(f"/job:{task_type}/task:{task_index}", coordinator, start_limit)
-    _wait_until_silent(coordinator, grace, received)
+    _wait_until_silent(coordinator, grace, received, _telling(publisher))
     sys.stdout.flush()
     sys.stderr.flush()
     _serving.append(server)  # destroying it here could block on a peer's hanging call
@@ -94,9 +98,18 @@ def _wait_for(address: str, seconds: float, received: list[int]) -> bool:
     return True
 
 
-def _wait_until_silent(address: str, grace: float, received: list[int]) -> None:
+def _telling(publisher: Publisher) -> Callable[[], None]:
+    """What tells `tftrain top` of this task."""
+    usage = Usage(os.getpid())
+    return lambda: publisher.write({"phase": "serving", "usage": usage.look()})
+
+
+def _wait_until_silent(
+    address: str, grace: float, received: list[int], tell: Callable[[], None]
+) -> None:
     last = time.monotonic()
     while time.monotonic() - last < (min(grace, _SOON) if received else grace):
+        tell()
         time.sleep(min(1.0, grace))
         if answers(address):
             last = time.monotonic()

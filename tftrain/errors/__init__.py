@@ -31,10 +31,12 @@ from tftrain.errors.base import (
     suggestion,
 )
 from tftrain.errors.jobs import (
+    AllocationError,
     BackendError,
     ClusterError,
     CoordinatorMissing,
     LaunchError,
+    NotRunning,
     PeerLost,
     PeerUnreachable,
     PlanError,
@@ -60,6 +62,7 @@ from tftrain.errors.trainings import (
 
 __all__ = [
     "INTERRUPTED",
+    "AllocationError",
     "BackendError",
     "BadInput",
     "BadTrainingStep",
@@ -80,6 +83,7 @@ __all__ = [
     "NoSpace",
     "NotFiniteGradient",
     "NotFiniteWeights",
+    "NotRunning",
     "PeerLost",
     "PeerUnreachable",
     "PlanError",

@@ -81,6 +81,17 @@ class InputWait:
         waited = self._in_steps(compiled) if self._first else None
         return None if waited is None else self._opening + waited
 
+    def share(self, now: float) -> float | None:
+        """The share of the time so far, which was waited for data; None if it is not known yet."""
+        if self._first is None:
+            return None
+        waited, until = waiting_for_data.seconds - self._timed_before, now
+        if not _is_timed(self._iterator):
+            if not self._seen:
+                return None
+            waited, until = self._of_all(), self._marks[-1].time
+        return min(1.0, (self._opening + waited) / (until - self._began))
+
     def _in_steps(self, compiled: bool) -> float | None:
         if _is_timed(self._iterator):
             return waiting_for_data.seconds - self._timed_before
