@@ -16,8 +16,12 @@ from collections.abc import Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import IO, TextIO
 
+from tftrain.distribute.allocation import Share
+from tftrain.distribute.memory_limits import MemoryLimit
 from tftrain.distribute.prefixes import Prefix
+from tftrain.notices import notice
 
+OVER_MEMORY = 125  # the exit status of a task that was over its limit; Slurm says the same
 _POLL_SECONDS = 0.05
 _DRAIN_SECONDS = 0.5
 
@@ -27,6 +31,14 @@ class _Task:
     name: str
     process: subprocess.Popen[bytes]
     prefix: Prefix
+    limit: MemoryLimit | None = None
+    is_over: bool = False
+
+    @property
+    def status(self) -> int | None:
+        """As a shell tells it; None while it runs."""
+        code = self.process.poll()
+        return OVER_MEMORY if self.is_over and code else code and _status(code)
 
 
 class Group:
@@ -66,22 +78,38 @@ class Group:
                 signal.signal(number, handler)
             self._selector.close()
 
-    def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        share: Share | None = None,
+    ) -> None:
         """Starts a process.
+
+        Args:
+            name: What is put before its lines.
+            command: The program and its arguments.
+            environ: All of its variables; what they say about threads goes before the share.
+            share: Cores it is pinned to, and memory over which it is killed, with all that it
+                has started; that is said on stderr, and its status is then `OVER_MEMORY`.
 
         Raises:
             OSError: The program is missing or not executable.
         """
-        process = subprocess.Popen(
-            command,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        share = share or Share(cores=())
+        with share.pinned():
+            process = subprocess.Popen(
+                command,
+                env={**share.environment(), **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         prefix = Prefix(name, len(self._tasks), self._output, self._colour)
-        task = _Task(name, process, prefix)
+        limit = share.memory_bytes and MemoryLimit(process.pid, share.memory_bytes)
+        task = _Task(name, process, prefix, limit)
         self._tasks.append(task)
         os.set_blocking(process.stdout.fileno(), False)
         self._selector.register(process.stdout, selectors.EVENT_READ, task)
@@ -96,10 +124,10 @@ class Group:
         running = list(self._tasks)
         while running and self._signal is None:
             self._pass_lines(_POLL_SECONDS)
-            for task in [one for one in running if one.process.poll() is not None]:
+            for task in [one for one in running if one.status is not None]:
                 running.remove(task)
-                if task.process.returncode:
-                    return task.name, _status(task.process.returncode)
+                if task.status:
+                    return task.name, task.status
         return "", 0 if self._signal is None else 128 + self._signal
 
     def wait_for_all(self) -> None:
@@ -112,6 +140,9 @@ class Group:
         self._signal = number
 
     def _pass_lines(self, seconds: float) -> None:
+        """Waits so long for lines at most, and looks at limits."""
+        for task in self._tasks:
+            _hold_limit(task)
         for key, _ in self._selector.select(seconds):
             if not _forward(key.fileobj, key.data.prefix):
                 self._selector.unregister(key.fileobj)
@@ -144,6 +175,20 @@ class Group:
         for task in self._tasks:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(task.process.pid, number)
+
+
+def _hold_limit(task: _Task) -> None:
+    """Kills a task that is over its limit, and says so."""
+    used = task.limit.excess() if task.limit and task.process.poll() is None else None
+    if used is None:
+        return
+    task.is_over = True
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(task.process.pid, signal.SIGKILL)  # while it saved, memory would go on growing
+    notice(
+        f"{task.name} used {used / 2**30:.2f} GiB of memory and may use "
+        f"{task.limit.limit / 2**30:.2f} GiB: it was killed; give it more, or a smaller batch"
+    )
 
 
 def _group_exists(process: subprocess.Popen[bytes]) -> bool:

@@ -31,6 +31,7 @@ from tftrain.errors.base import (
     suggestion,
 )
 from tftrain.errors.jobs import (
+    AllocationError,
     BackendError,
     ClusterError,
     CoordinatorMissing,
@@ -60,6 +61,7 @@ from tftrain.errors.trainings import (
 
 __all__ = [
     "INTERRUPTED",
+    "AllocationError",
     "BackendError",
     "BadInput",
     "BadTrainingStep",

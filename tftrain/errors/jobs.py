@@ -23,6 +23,10 @@ class PlanError(ConfigError):
     """No way of training as described fits into what there is, or the description is wrong."""
 
 
+class AllocationError(ConfigError):
+    """Cores, threads or memory cannot be given to processes as asked."""
+
+
 class SweepError(ConfigError):
     """A sweep cannot be run as asked: nothing to vary, unknown settings, no room for a trial."""
 

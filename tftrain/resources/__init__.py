@@ -4,7 +4,7 @@ Meters are begun, sampled and asked for figures; `Sampler` does the sampling in 
 Figures that cannot be measured here are left out.
 """
 
-from tftrain.resources.control_groups import ControlGroups
+from tftrain.control_groups import ControlGroups
 from tftrain.resources.disk import Disk
 from tftrain.resources.gpus import Gpus
 from tftrain.resources.input_wait import InputWait

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from tftrain.resources.control_groups import ControlGroups
+from tftrain.control_groups import ControlGroups
 
 
 class Memory:

@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from tftrain.resources.control_groups import ControlGroups
+from tftrain.control_groups import ControlGroups
 
 try:
     import resource

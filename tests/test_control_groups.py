@@ -5,7 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tftrain.resources import ControlGroups, Memory, Processor
+from tftrain.control_groups import ControlGroups
+from tftrain.resources import Memory, Processor
 
 GB = 1 << 30
 V1 = "memory.limit_in_bytes", "memory.usage_in_bytes"

@@ -1,0 +1,161 @@
+"""What each of several processes on this machine may use of it: cores, threads, memory.
+
+    for share in shares(2, memory_bytes=4 << 30):
+        group.start(name, command, os.environ, share)
+
+TensorFlow makes its pools as large as the machine, in every process. Several processes then take
+turns on the same cores, and each waits for threads of its own that another has displaced. With
+a share a process runs on its cores, and its pools have as many threads. TensorFlow is not imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+
+from tftrain.control_groups import ControlGroups
+from tftrain.distribute import cores as machine
+from tftrain.errors import AllocationError
+from tftrain.notices import notice
+
+# TensorFlow's pool within an operation (Eigen's, which oneDNN and XLA use too) and its pool
+# between operations; then those of NumPy's OpenBLAS and of scikit-learn.
+_WITHIN, _BETWEEN = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
+_OTHERS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# An operation that waits for another process holds a thread between operations.
+_LEAST_BETWEEN = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What one process may use.
+
+    Attributes:
+        cores: Numbers of the cores it runs on; empty for all that its parent may use.
+        memory_bytes: Memory it may use, with all that it starts; None for no limit.
+        threads: Threads of each of its pools; None for as many as `cores`.
+    """
+
+    cores: tuple[int, ...]
+    memory_bytes: int | None = None
+    threads: int | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Variables that size the pools of TensorFlow, NumPy and scikit-learn.
+
+        Example:
+            >>> Share(cores=(4, 5, 6)).environment()["TF_NUM_INTRAOP_THREADS"]
+            '3'
+        """
+        threads = self.threads or len(self.cores)
+        if not threads:
+            return {}
+        between = max(threads, _LEAST_BETWEEN)
+        return {
+            _WITHIN: str(threads),
+            _BETWEEN: str(between),
+            **dict.fromkeys(_OTHERS, str(threads)),
+        }
+
+    @contextlib.contextmanager
+    def pinned(self) -> Iterator[None]:
+        """What this thread starts meanwhile runs on these cores, with all its threads.
+
+        Where processes cannot be pinned, as on macOS, it does nothing.
+
+        Example:
+            >>> import subprocess, sys
+            >>> code = "import os; print(len(os.sched_getaffinity(0)))"
+            >>> with Share(cores=machine.usable()[:1]).pinned():
+            ...     found = subprocess.run([sys.executable, "-c", code], capture_output=True)
+            >>> found.stdout
+            b'1\\n'
+        """
+        if not self.cores or not hasattr(os, "sched_setaffinity"):
+            yield
+            return
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self.cores)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
+
+
+def shares(
+    processes: int,
+    *,
+    memory_bytes: int | None = None,
+    cores: Sequence[int] | None = None,
+    threads: int | None = None,
+) -> list[Share]:
+    """Divides this machine's cores between processes that run at the same time.
+
+    Each gets neighbours: whole physical cores of one NUMA node as far as that goes. Where there
+    are more processes than cores, they share them in turn, which is said on stderr. Where a
+    control group allows less processor time than there are cores, pools are smaller.
+
+    Args:
+        processes: How many, 1 or more.
+        memory_bytes: What each may use; None for no limit.
+        cores: Those to divide; by default all that this process may run on.
+        threads: Threads of each pool; by default as many as the share is worth.
+
+    Raises:
+        AllocationError: A number is out of range, or a core is not there or not allowed.
+
+    Example:
+        >>> (share,) = shares(1, cores=machine.usable()[:1], memory_bytes=1 << 30)
+        >>> share.threads
+        1
+    """
+    allowed = machine.usable()
+    chosen = tuple(sorted(set(allowed if cores is None else cores)))
+    _check(processes, memory_bytes, threads, chosen, allowed)
+    parts = _divided(machine.physical(chosen), processes)
+    if processes > len(chosen):
+        notice(f"{processes} processes share {len(chosen)} cores in turn, each pinned to one")
+    worth = min(1.0, (ControlGroups().cores() or len(allowed)) / len(allowed))  # of a core
+    return [
+        Share(part, memory_bytes, threads or max(1, round(worth * len(part)))) for part in parts
+    ]
+
+
+def _check(
+    processes: int,
+    memory_bytes: int | None,
+    threads: int | None,
+    chosen: tuple[int, ...],
+    allowed: tuple[int, ...],
+) -> None:
+    problems = [
+        f"{name}={value}: expected 1 or more"
+        for name, value in (
+            ("processes", processes),
+            ("memory_bytes", memory_bytes),
+            ("threads", threads),
+        )
+        if value is not None and value < 1
+    ]
+    if not chosen:
+        problems.append("cores is empty: expected at least one")
+    if missing := sorted(set(chosen) - set(allowed)):
+        problems.append(
+            f"cores {', '.join(map(str, missing))} cannot be used by this process; expected some "
+            f"of {', '.join(map(str, allowed))}"
+        )
+    if problems:
+        raise AllocationError(problems)
+
+
+def _divided(physical: list[tuple[int, ...]], processes: int) -> list[tuple[int, ...]]:
+    """Parts of nearly equal size; a physical core is parted only if there are too few."""
+    alone = [(core,) for threads in physical for core in threads]
+    units = physical if processes <= len(physical) else alone
+    if processes > len(units):
+        return [units[place % len(units)] for place in range(processes)]
+    ends = [len(units) * place // processes for place in range(processes + 1)]
+    return [tuple(sorted(sum(units[a:b], ()))) for a, b in itertools.pairwise(ends)]
