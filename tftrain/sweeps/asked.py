@@ -88,7 +88,10 @@ class Asked:
         return cls(**{name: content[name] for name in known if name in content} | {"space": space})
 
     def _wrong_names(self) -> Iterator[str]:
-        for kind, value, known in (("sampler", self.sampler, SAMPLERS), ("prune", self.prune, PRUNERS)):
+        for kind, value, known in (
+            ("sampler", self.sampler, SAMPLERS),
+            ("prune", self.prune, PRUNERS),
+        ):
             if value is not None and value not in known:
                 yield str(UnknownName(kind, value, known))
         yield from refusals(metrics.goal_of, self.metric, self.goal)

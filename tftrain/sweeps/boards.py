@@ -34,8 +34,7 @@ class Lines:
 
     def happened(self, sweep: Sweep, trial: Trial) -> None:
         """A trial has begun, or come to an end."""
-        place = f"trial {trial.number + 1} of {sweep.asked.trials}"
-        line = f"{place} {_event(sweep, trial)}: {tables.settings(trial)}"
+        line = f"trial {trial.number:03d} {_event(trial)}: {tables.settings(trial)}"
         print(f"{line}{_outcome(sweep, trial)}", file=self._output, flush=True)
 
     def show(self, sweep: Sweep) -> None:
@@ -119,7 +118,7 @@ def _cut(line: str, columns: int) -> str:
     return line
 
 
-def _event(sweep: Sweep, trial: Trial) -> str:
+def _event(trial: Trial) -> str:
     again = " again" if trial.epochs or trial.seconds else ""
     return {trials.RUNNING: f"began{again}", trials.STOPPED: "was stopped early"}.get(
         trial.state, trial.state

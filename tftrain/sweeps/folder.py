@@ -109,11 +109,12 @@ class SweepFolder:
         """Writes trials.csv, a row a trial."""
         names = list(dict.fromkeys(name for one in found for name in one.settings))
         head = ["trial", *names, "seed", "state", "epochs", metric, "best_epoch", "seconds"]
-        with replace_file(self.table) as temporary:
-            with temporary.open("w", newline="", encoding="utf-8") as file:
-                rows = csv.writer(file)
-                rows.writerow([*head, "reason"])
-                rows.writerows(map(_row, found, itertools.repeat(names)))
+        rows = map(_row, found, itertools.repeat(names))
+        with (
+            replace_file(self.table) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file).writerows([[*head, "reason"], *rows])
 
     def _recorded(self, content: dict[str, Any]) -> Trial:
         found = self._trial(*(content[name] for name in ("name", "number", "settings", "seed")))

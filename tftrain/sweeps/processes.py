@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tftrain.distribute.allocation import Share
+from tftrain.distribute.memory_limits import MemoryLimit
+
 _LOG_END = 4096
+_SIGNAL_ON_PARENTS_END = 1  # PR_SET_PDEATHSIG of Linux's prctl.h
 
 
 class TrialProcess:
     """A training under way, with whatever it starts.
 
+    Where its parent is killed it is asked to save and end, as `stop` does (on Linux).
+
     Args:
         command: The program and its arguments.
         log: File that its output is appended to.
-        environ: Its environment.
+        environ: Its environment; what it says about threads goes before the share.
+        share: Cores it is pinned to, and memory over which it is killed.
 
     Raises:
         OSError: The program is missing or not executable.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, environ: Mapping[str, str]) -> None:
-        with log.open("ab") as output:
+    def __init__(
+        self, command: Sequence[str], log: Path, environ: Mapping[str, str], share: Share
+    ) -> None:
+        with log.open("ab") as output, share.pinned():
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=dict(environ),
+                env={**share.environment(), **environ},
                 start_new_session=True,  # Ctrl-C in the terminal reaches it from here only
+                preexec_fn=_ending_with_parent(),
             )
+        self._limit = share.memory_bytes and MemoryLimit(self._process.pid, share.memory_bytes)
         self._began = time.monotonic()
 
     @property
@@ -49,6 +61,13 @@ class TrialProcess:
             self.kill()  # what it started and left behind
         return status
 
+    def excess(self) -> str:
+        """How far it is over its memory, in words; empty if it is not."""
+        used = self._limit and self._limit.excess()
+        if not used:
+            return ""
+        return f"out of memory: it used {used >> 20:,} MiB, and {self._limit.limit >> 20:,} are its"
+
     def stop(self) -> None:
         """Asks it to save and end."""
         self._signal(signal.SIGTERM)
@@ -57,15 +76,18 @@ class TrialProcess:
         """Ends it, and all that it started."""
         self._signal(signal.SIGKILL)
 
-    def wait(self, seconds: float) -> bool:
-        """Whether it has ended within some seconds."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        return self._process.poll() is not None
-
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+
+def _ending_with_parent() -> Callable[[], None] | None:
+    """What the child does before it becomes the program."""
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (AttributeError, OSError):  # not on Linux
+        return None
+    return lambda: prctl(_SIGNAL_ON_PARENTS_END, signal.SIGTERM)
 
 
 def why_ended(status: int, log: Path) -> str:

@@ -7,10 +7,11 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
+from tftrain.distribute.allocation import Share
 from tftrain.errors import BadInput
 from tftrain.sweeps import metrics, trials
 from tftrain.sweeps.processes import TrialProcess, why_ended
@@ -37,7 +38,7 @@ class Board(Protocol):
 class _Running:
     trial: Trial
     process: TrialProcess
-    slot: int
+    place: int
     seconds_before: float
     end: tuple[str, str] | None = None  # the state and the reason that it was stopped for
     deadline: float = float("inf")
@@ -50,7 +51,7 @@ class Scheduler:
         sweep: Its trials change as they run, and new ones are drawn.
         study: What draws and judges.
         command: The program of a trial and its arguments.
-        slots: The environment of each place that a trial can run in.
+        shares: What each of the trials that run side by side may use of the machine.
         board: Who is told.
         grace_seconds: Time from SIGTERM to SIGKILL.
     """
@@ -60,12 +61,12 @@ class Scheduler:
         sweep: Sweep,
         study: Study,
         command: Callable[[Trial], Sequence[str]],
-        slots: Sequence[Any],
+        shares: Sequence[Share],
         board: Board,
         grace_seconds: float,
     ) -> None:
         self._sweep, self._study, self._command = sweep, study, command
-        self._slots, self._board, self._grace = slots, board, grace_seconds
+        self._shares, self._board, self._grace = shares, board, grace_seconds
         self._running: list[_Running] = []
         self._signals: list[int] = []
 
@@ -85,12 +86,12 @@ class Scheduler:
 
     def _fill(self) -> bool:
         """Starts what can be started; gives whether anything runs."""
-        for slot in range(len(self._slots)):
-            while not self._signals and all(one.slot != slot for one in self._running):
+        for place in range(len(self._shares)):
+            while not self._signals and all(one.place != place for one in self._running):
                 trial = self._next()
                 if trial is None:
                     break
-                self._start(trial, slot)
+                self._start(trial, place)
         return bool(self._running)
 
     def _next(self) -> Trial | None:
@@ -106,17 +107,17 @@ class Scheduler:
         self._sweep.trials.append(trial)
         return trial
 
-    def _start(self, trial: Trial, slot: int) -> None:
+    def _start(self, trial: Trial, place: int) -> None:
         self._study.begin(trial)
         try:
             command = self._command(trial)
-            process = TrialProcess(command, trial.log, _environ(self._slots[slot]))
+            process = TrialProcess(command, trial.log, _environ(), self._shares[place])
         except BadInput as error:
             self._ended(trial, trials.FAILED, str(error))
         except OSError as error:
             self._ended(trial, trials.FAILED, f"cannot start {command[0]!r}: {error.strerror}")
         else:
-            self._running.append(_Running(trial, process, slot, trial.seconds))
+            self._running.append(_Running(trial, process, place, trial.seconds))
             self._changed(trial, trials.RUNNING)
 
     def _look(self) -> None:
@@ -126,6 +127,9 @@ class Scheduler:
             if status is not None:
                 self._running.remove(one)
                 self._ended(one.trial, *self._judged(one, status))
+            elif excess := one.process.excess():
+                one.end = trials.FAILED, excess
+                one.process.kill()
             elif time.monotonic() > one.deadline:
                 one.process.kill()
 
@@ -210,6 +214,5 @@ class Scheduler:
             self._noted_at = now
 
 
-def _environ(slot: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-    return {**kept, **slot}
+def _environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}

@@ -28,10 +28,7 @@ def require_optuna() -> None:
     """Raises SweepError unless Optuna is installed."""
     if importlib.util.find_spec("optuna") is None:
         raise SweepError(
-            [
-                "sweeps need the package optuna, which is not installed: "
-                "pip install 'tftrain[sweep]'"
-            ]
+            ["sweeps need the package optuna, which is not installed: pip install 'tftrain[sweep]'"]
         )
 
 

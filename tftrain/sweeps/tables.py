@@ -77,7 +77,7 @@ def text(value: Value) -> str:
 
 def _row(one: Trial, names: Sequence[str]) -> tuple[str, ...]:
     return (
-        one.name[:3],
+        f"{one.number:03d}",
         *(text(one.settings.get(name)) for name in names),
         one.state,
         str(one.epochs) if one.epochs else "",
