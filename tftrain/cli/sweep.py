@@ -39,13 +39,13 @@ _FIXED = ("random", "sampler", "metric", "prune", "prune_after", "seed")
 def define_flags(values: flags.FlagValues) -> None:
     """Defines this command's flags."""
     sweep_space.define_flags(values)
-    for name, default, meaning in (
-        ("trials", None, f"how many (default: all of a grid, else {asking.DEFAULT_TRIALS})"),
-        ("parallel", 1, "trials side by side, each on its share of the cores"),
-        ("prune_after", 1, "with --prune: epochs that every trial may have"),
-        ("seed", 0, "of what is drawn; the n-th trial is trained with seed + n"),
+    for name, default, least, meaning in (
+        ("trials", None, 1, f"how many (default: all of a grid, else {asking.DEFAULT_TRIALS})"),
+        ("parallel", 1, 1, "trials side by side, each on its share of the cores"),
+        ("prune_after", 1, 0, "with --prune: epochs that every trial may have"),
+        ("seed", 0, 0, "of what is drawn; the n-th trial is trained with seed + n"),
     ):
-        flags.DEFINE_integer(name, default, meaning, flag_values=values)
+        flags.DEFINE_integer(name, default, meaning, lower_bound=least, flag_values=values)
     flags.DEFINE_string("memory", None, "what each trial may use, as 2GiB", flag_values=values)
     flags.DEFINE_enum(
         "metric", "val_accuracy", _METRICS, "judges trials by its best epoch", flag_values=values
@@ -121,13 +121,15 @@ def _wrong_start(values: flags.FlagValues, positional: Sequence[str]) -> Iterato
         yield "--retry_failed needs --resume: it says how to go on"
     if values.out:
         yield from refusals(SweepFolder(values.out).check_free)
-    wrong = list(sweep_space.problems(values)) + list(sweep_trials.problems(positional))
-    yield from wrong
-    if wrong:
+    wrong = list(sweep_space.problems(values))
+    wrong_words = list(sweep_trials.problems(positional))
+    yield from (*wrong, *wrong_words)
+    if any(refusals(sweep_space.of, values)):
         return
-    found = sweep_space.of(values)
-    wrong = list(refusals(Asked, **_asked(values, positional)))
-    yield from wrong or sweep_trials.wrong_settings(positional, found)
+    if not wrong:
+        yield from refusals(Asked, **_asked(values, positional))
+    if not wrong_words:
+        yield from sweep_trials.wrong_settings(positional, sweep_space.of(values))
 
 
 def _wrong_resumption(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:

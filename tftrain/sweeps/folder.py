@@ -76,7 +76,7 @@ class SweepFolder:
         """Records all."""
         content = {
             "version": _VERSION,
-            **asked,
+            "asked": asked,
             "best": best.name if best else None,
             "trials": [one.as_dict() for one in found],
         }
@@ -98,12 +98,13 @@ class SweepFolder:
         except (OSError, ValueError) as error:
             raise SweepError([f"{self.record} cannot be read: {error}"]) from error
         try:
-            found = [self._recorded(one) for one in content.pop("trials")]
+            found = [self._recorded(one) for one in content["trials"]]
+            asked = dict(content["asked"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SweepError([f"{self.record} is damaged: {error!r}"]) from error
-        if content.pop("version") != _VERSION:
+        if content.get("version") != _VERSION:
             raise SweepError([f"{self.record} is of another version of tftrain"])
-        return content, found
+        return asked, found
 
     def write_table(self, found: Sequence[Trial], metric: str) -> None:
         """Writes trials.csv, a row a trial."""

@@ -44,6 +44,6 @@ def _wrong_memory(parallel: int, each: int) -> Iterator[str]:
         there = min(there, group.limit)
     if parallel * each > there:
         yield (
-            f"{parallel} trials of {each >> 20:,} MiB need {parallel * each >> 20:,} MiB, and this "
-            f"machine has {there >> 20:,}: fewer side by side, or less memory each"
+            f"memory is {each >> 20:,} MiB a trial, {parallel * each >> 20:,} for {parallel} side "
+            f"by side, and this machine has {there >> 20:,}: fewer side by side, or less each"
         )

@@ -16,8 +16,9 @@ from tftrain.sweeps.trials import Trial
 
 _INK, _FINISHED, _STOPPED, _BEST = "#2b2b2b", "#3465a4", "#b0a8a0", "#cc6600"
 _ACROSS = 3
-_WIDE = 20  # times its smallest value: a setting that reaches so far is drawn logarithmically
+_WIDE = 10  # times its smallest value: a setting that reaches so far is drawn logarithmically
 _JITTER = 0.12
+_MOST_TICKS = 6
 
 
 def figure(sweep: Sweep) -> Figure:
@@ -77,6 +78,9 @@ def _places(axes: Axes, one: Dimension, shown: Sequence[Trial], name: str) -> li
         beside = random.Random(name)  # points of one value would hide one another
         return [one.values.index(value) + beside.uniform(-_JITTER, _JITTER) for value in values]
     _scale(axes, one)
+    if isinstance(one, Choices) and len(one.values) <= _MOST_TICKS:
+        axes.set_xticks(one.values, [tables.text(value) for value in one.values])
+        axes.minorticks_off()
     return values
 
 
