@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -23,6 +24,52 @@ def test_exit_status_is_the_jobs():
     assert main(["launch", "--", sys.executable, "-c", "raise SystemExit(4)"]) == 4
 
 
+SHOWN = "import os; print(len(os.sched_getaffinity(0)), os.environ.get('OMP_NUM_THREADS'))"
+
+
+def shown(capfd, *options):
+    """Cores and threads of each task, by its name."""
+    assert main(["launch", *options, "--", sys.executable, "-c", SHOWN]) == 0
+    lines = [line.split(" | ") for line in capfd.readouterr().out.splitlines()]
+    return {name.strip(): said.split() for name, said in lines}
+
+
+def test_workers_are_pinned_and_servers_are_not(capfd, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    every = str(len(os.sched_getaffinity(0)))
+    tasks = shown(capfd, f"--workers={every}", "--ps=1")
+    assert tasks.pop("ps 0") == tasks.pop("chief 0") == [every, "None"]
+    assert [*tasks.values()] == [["1", "1"]] * int(every)
+
+
+def test_nothing_is_divided_with_nopin(capfd, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    every = str(len(os.sched_getaffinity(0)))
+    assert shown(capfd, "--workers=2", "--nopin") == {
+        f"worker {i}": [every, "None"] for i in (0, 1)
+    }
+
+
+def test_threads_that_are_asked_for_go_before_the_environments(capfd, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert shown(capfd, "--threads=3")["worker 0"][1] == "3"
+    assert shown(capfd, "--nopin")["worker 0"][1] == "7"
+
+
+def test_a_task_over_its_limit_ends_the_job_each_time_it_is_started(capfd):
+    code = "import time; held = bytearray(150 << 20); time.sleep(30)"
+    options = ["--memory=100MiB", "--max_restarts=1"]
+    assert main(["launch", *options, "--", sys.executable, "-S", "-c", code]) == 125
+    said = capfd.readouterr().err
+    assert said.count("worker 0 used 0.1") == 2
+    assert "worker 0 was over its memory limit and ended with exit status 125" in said
+
+
+def test_more_memory_than_there_is_is_said(capfd):
+    assert main(["launch", "--workers=2", "--memory=90TB", "--", "true"]) == 0
+    assert "2 tasks of 83819.03 GiB are more than" in capfd.readouterr().err
+
+
 def test_prints_a_manifest(capsys):
     main(["launch", "--manifest=tfjob", "--image=i:1", "--", "python", "t.py"])
     assert yaml.safe_load(capsys.readouterr().out)["kind"] == "TFJob"
@@ -36,6 +83,11 @@ def test_prints_a_manifest(capsys):
         ([], "the command is missing"),
         (["--image=i", "--", "python"], "needs --manifest"),
         (["--manifest=pod", "--", "python"], "manifest"),
+        (["--cores=0-x", "--", "python"], "--cores=0-x: expected"),
+        (["--cores=9999", "--", "python"], "cores 9999 cannot be used"),
+        (["--memory=4", "--", "python"], "--memory=4: expected a size such as 4GiB"),
+        (["--threads=0", "--", "python"], "threads"),
+        (["--manifest=job", "--cores=0", "--", "python"], "give --threads"),
     ],
 )
 def test_bad_input(arguments, said, capsys):

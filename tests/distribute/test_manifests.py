@@ -122,3 +122,19 @@ def test_all_problems_at_once():
     with pytest.raises(ConfigError) as caught:
         documents("job", command=[], image="", name="Digits_1", workers=0)
     assert len(caught.value.problems) == 4
+
+
+@pytest.mark.parametrize("kind", ["tfjob", "job"])
+def test_cores_and_memory_are_requests_limits_and_threads(kind):
+    job = documents(kind, cores=4, memory_bytes=1 << 30)[-1]
+    spec = job["spec"]
+    pod = spec["template"] if kind == "job" else spec["tfReplicaSpecs"]["Worker"]["template"]
+    (container,) = pod["spec"]["containers"]
+    expected = {"cpu": "4", "memory": "1073741824"}
+    assert container["resources"] == {"requests": expected, "limits": expected}
+    assert environment(container, 0)["TF_NUM_INTRAOP_THREADS"] == "4"
+
+
+def test_nothing_is_said_of_resources_unasked():
+    (container,) = documents("job")[-1]["spec"]["template"]["spec"]["containers"]
+    assert "resources" not in container

@@ -6,18 +6,21 @@ that of the first task that failed, and all the others are ended with it.
 Examples:
   tftrain launch --workers=2 -- python script.py --epochs=3
   tftrain launch --workers=2 --ps=1 --max_restarts=2 -- python script.py
+  tftrain launch --workers=2 --cores=0-7 --memory=4GiB -- python script.py
   tftrain launch --manifest=job --workers=4 --image=team/train:1 -- python script.py
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
-from tftrain.distribute import launcher, manifests
+from tftrain.distribute import allocation, cores, launcher, manifests
 
 MANIFESTS = ("tfjob", "trainer", "job")
+_READ: dict[str, Callable[[str], Any]] = {"cores": cores.parse, "memory": allocation.bytes_of}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -39,6 +42,18 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=0,
         flag_values=values,
     )
+    flags.DEFINE_bool("pin", True, "give each worker cores of its own", flag_values=values)
+    flags.DEFINE_string("cores", None, "cores for all tasks together, e.g. 0-7,16-23", values)
+    flags.DEFINE_integer(
+        "threads",
+        None,
+        "threads of each pool of a task (default: as many as it has cores)",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "memory", None, "what each task may use, e.g. 4GiB; one that uses more is killed", values
+    )
     flags.DEFINE_enum(
         "manifest",
         None,
@@ -57,6 +72,18 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield "the command is missing: tftrain launch --workers=2 -- python script.py"
     if values.image is not None and values.manifest is None:
         yield f"--image={values.image} needs --manifest: a local job uses no image"
+    if values.manifest and values.cores is not None:
+        yield "--cores are those of this machine, and --manifest is for others: give --threads"
+    for name, read in _READ.items():
+        if values[name].value is not None:
+            yield from _mistakes(name, values[name].value, read)
+
+
+def _mistakes(name: str, text: str, read: Callable[[str], Any]) -> Iterator[str]:
+    try:
+        read(text)
+    except ValueError as error:
+        yield f"--{name}={error}"
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
@@ -76,6 +103,16 @@ def _launch(values: flags.FlagValues, command: list[str]) -> int:
         ps=values.ps,
         max_restarts=values.max_restarts,
         grace_seconds=values.grace,
+        wishes=_wishes(values),
+    )
+
+
+def _wishes(values: flags.FlagValues) -> allocation.Wishes:
+    return allocation.Wishes(
+        pin=values.pin,
+        cores=values.cores and cores.parse(values.cores),
+        threads=values.threads,
+        memory_bytes=values.memory and allocation.bytes_of(values.memory),
     )
 
 
@@ -87,6 +124,8 @@ def _print_manifest(values: flags.FlagValues, command: list[str]) -> int:
         ps=values.ps,
         name=values.name,
         max_restarts=values.max_restarts,
+        cores=values.threads,
+        memory_bytes=values.memory and allocation.bytes_of(values.memory),
     )
     print(manifests.manifest(values.manifest, job), end="")
     return 0

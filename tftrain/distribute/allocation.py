@@ -14,7 +14,10 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
+
+import psutil
 
 from tftrain.control_groups import ControlGroups
 from tftrain.distribute import cores as machine
@@ -27,6 +30,7 @@ _WITHIN, _BETWEEN = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 _OTHERS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # An operation that waits for another process holds a thread between operations.
 _LEAST_BETWEEN = 2
+_UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +126,77 @@ def shares(
     return [
         Share(part, memory_bytes, threads or max(1, round(worth * len(part)))) for part in parts
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What a job's tasks are to get of this machine.
+
+    Attributes:
+        pin: Whether each worker runs on cores of its own.
+        cores: Numbers of the cores that all tasks together may use; None for all.
+        threads: Threads of each pool; None for as many as cores.
+        memory_bytes: What each task may use; None for no limit.
+    """
+
+    pin: bool = True
+    cores: tuple[int, ...] | None = None
+    threads: int | None = None
+    memory_bytes: int | None = None
+
+    def environment(self, share: Share) -> dict[str, str]:
+        """Variables that hold although the user has set others: those that were asked for."""
+        return share.environment() if self.threads else {}
+
+
+def of_job(wishes: Wishes, workers: int, others: int = 0) -> tuple[list[Share], list[Share]]:
+    """Shares of workers, and of parameter servers and chief.
+
+    Workers divide the cores between them. The others are not pinned: what they do all workers
+    wait for, and it is done while some of these wait.
+
+    Args:
+        wishes: What was asked for.
+        workers: How many there are.
+        others: How many tasks there are besides.
+
+    Raises:
+        AllocationError: As `shares` does.
+    """
+    limits = {"memory_bytes": wishes.memory_bytes, "threads": wishes.threads}
+    divided = shares(workers if wishes.pin else 1, cores=wishes.cores, **limits)
+    _warn_of_too_much(workers + others, wishes.memory_bytes)
+    everywhere = Share(wishes.cores or (), **limits)
+    if not wishes.pin:
+        divided = [everywhere] * workers
+    return divided, [everywhere] * others
+
+
+def _warn_of_too_much(tasks: int, each: int | None) -> None:
+    group = ControlGroups().memory()
+    there = min(psutil.virtual_memory().total, group.limit if group else 1 << 60)
+    if each and tasks * each > there:
+        notice(
+            f"{tasks} tasks of {each / 2**30:.2f} GiB are more than the {there / 2**30:.2f} GiB "
+            "that are here: memory may run out before one is over its limit"
+        )
+
+
+def bytes_of(text: str) -> int:
+    """Bytes, from what people write.
+
+    Raises:
+        ValueError: It is no positive number with a unit.
+
+    Example:
+        >>> bytes_of("4GiB"), bytes_of("500 MB")
+        (4294967296, 500000000)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])(i?)B", text.strip())
+    size = float(found[1]) * (1024 if found[3] else 1000) ** _UNITS[found[2]] if found else 0
+    if size < 1:
+        raise ValueError(f"{text}: expected a size such as 4GiB or 500MB")
+    return int(size)
 
 
 def _check(

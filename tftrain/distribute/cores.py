@@ -80,5 +80,5 @@ def _span(part: str) -> range:
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
     span = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
     if not span:
-        raise ValueError(f"{part!r}: expected numbers of cores such as 0-3,8")
+        raise ValueError(f"{part}: expected numbers of cores such as 0-3,8")
     return span

@@ -19,8 +19,10 @@ import uuid
 from collections.abc import Sequence
 from typing import TextIO
 
+from tftrain.distribute import allocation
+from tftrain.distribute.allocation import Share, Wishes
 from tftrain.distribute.clusters import Cluster
-from tftrain.distribute.processes import Group
+from tftrain.distribute.processes import OVER_MEMORY, Group
 from tftrain.distribute.restarts import JOB_VARIABLE, RESTART_VARIABLE
 from tftrain.distribute.signals import PREEMPTED
 from tftrain.errors import LaunchError
@@ -41,8 +43,22 @@ class _Failure:
         return self.status in PREEMPTED
 
     def __str__(self) -> str:
-        how = "was preempted" if self.is_preemption else "failed"
+        how = {OVER_MEMORY: "was over its memory limit and ended"}.get(self.status, "failed")
+        how = "was preempted" if self.is_preemption else how
         return f"{self.name} {how} with exit status {self.status}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    command: Sequence[str]
+    wishes: Wishes
+    workers: list[Share]
+    others: list[Share]
+
+    def share(self, cluster: Cluster) -> Share:
+        if cluster.task_type == "worker":
+            return self.workers[cluster.task_index]
+        return self.others[cluster.task_index]
 
 
 def launch(
@@ -52,6 +68,7 @@ def launch(
     max_restarts: int = 0,
     grace_seconds: float = GRACE_SECONDS,
     output: TextIO | None = None,
+    wishes: Wishes | None = None,
 ) -> int:
     """Runs `command` in every task of a local cluster and waits for the end of the job.
 
@@ -68,21 +85,27 @@ def launch(
             long tasks may take to end by themselves after one was preempted, since they stop
             together.
         output: Where lines go; standard output by default.
+        wishes: Cores, threads and memory of the tasks; by default each worker has cores of its
+            own.
 
     Returns:
         0 if every task ended with 0; the status of the first that failed, 128 + N if signal N
-        ended it; 130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1, 129 after SIGHUP (none
-        is restarted). Whatever signal it was, tasks get SIGTERM.
+        ended it, 125 if it was over its memory limit; 130 after Ctrl-C, 143 after SIGTERM, 138
+        after SIGUSR1, 129 after SIGHUP (none is restarted). Whatever signal it was, tasks get
+        SIGTERM.
 
     Raises:
         LaunchError: The arguments are wrong or the program cannot be started.
+        AllocationError: There is no such core, or a number is out of range.
     """
     _check(command, workers, ps, max_restarts)
+    wishes = wishes or Wishes()
+    plan = _Plan(command, wishes, *allocation.of_job(wishes, workers, ps + bool(ps)))
     output = sys.stdout if output is None else output
     job = uuid.uuid4().hex
     for attempt in range(max_restarts + 1):
         with _group(output, grace_seconds) as group:
-            failure = _run(group, command, local_clusters(workers, ps), (job, attempt))
+            failure = _run(group, plan, local_clusters(workers, ps), (job, attempt))
         if failure is None:
             return 0
         if not failure.name:  # a signal to this process, not a task, ended the job
@@ -114,21 +137,24 @@ def _group(output: TextIO, grace_seconds: float) -> Group:
 
 
 def _run(
-    group: Group, command: Sequence[str], clusters: Sequence[Cluster], start: tuple[str, int]
+    group: Group, plan: _Plan, clusters: Sequence[Cluster], start: tuple[str, int]
 ) -> _Failure | None:
     job, attempt = start
     for cluster in clusters:
+        share = plan.share(cluster)
         environ = {
             **os.environ,
+            **plan.wishes.environment(share),
             "TF_CONFIG": json.dumps(cluster.tf_config()),
             "PYTHONUNBUFFERED": "1",
             JOB_VARIABLE: job,
             RESTART_VARIABLE: str(attempt),
         }
         try:
-            group.start(cluster.name, command, environ)
+            group.start(cluster.name, plan.command, environ, share)
         except OSError as error:
-            raise LaunchError(f"cannot start {command[0]!r}: {error.strerror}") from error
+            program = plan.command[0]
+            raise LaunchError(f"cannot start {program!r}: {error.strerror}") from error
     name, status = group.wait()
     failure = _Failure(name, status) if status else None
     if failure and not failure.name:

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from tftrain.distribute import clusters, kubernetes, restarts
+from tftrain.distribute.allocation import Share
 from tftrain.distribute.signals import PREEMPTED
 from tftrain.errors import ConfigError, UnknownName
 
@@ -40,6 +41,8 @@ class Job:
         ps: The number of parameter servers; with any there is a chief too.
         name: The job's name; pods' and services' names begin with it.
         max_restarts: How many times a failed job, or pod, is started again.
+        cores: What each container requests, and may not exceed; None for nothing said.
+        memory_bytes: Likewise.
         identity: What tells it from other jobs of this name. A pod that is started again goes on
             with what the job has begun, and so does the same manifest applied again.
     """
@@ -50,6 +53,8 @@ class Job:
     ps: int = 0
     name: str = "tftrain"
     max_restarts: int = 3
+    cores: int | None = None
+    memory_bytes: int | None = None
     identity: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property
@@ -234,6 +239,8 @@ def _container(job: Job, name: str, port: str, variables: dict[str, str]) -> dic
     environment = {
         "TFTRAIN_START_TIMEOUT": "600",
         restarts.JOB_VARIABLE: f"{job.name}-{job.identity}",
+        # TensorFlow counts the node's cores, of which the container may use a few.
+        **Share(cores=(), threads=job.cores).environment(),
         **variables,
     }
     return {
@@ -242,7 +249,15 @@ def _container(job: Job, name: str, port: str, variables: dict[str, str]) -> dic
         "command": list(job.command),
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "ports": [{"name": port, "containerPort": PORT}],
+        **_resources(job),
     }
+
+
+def _resources(job: Job) -> dict[str, Any]:
+    """Equal requests and limits: whole cores may then be a container's own."""
+    asked = {"cpu": job.cores, "memory": job.memory_bytes}
+    each = {name: str(amount) for name, amount in asked.items() if amount is not None}
+    return {"resources": {"requests": each, "limits": dict(each)}} if each else {}
 
 
 _KINDS: dict[str, Callable[[Job], list[dict[str, Any]]]] = {

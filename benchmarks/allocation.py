@@ -1,0 +1,126 @@
+"""Target: workers that `tftrain launch` pins to cores of their own train faster than workers that
+are left to the system (ratio above 1). Why pinning is the default: docs/design/allocation.md.
+
+    python benchmarks/allocation.py            # about four minutes on two cores
+    python benchmarks/allocation.py --quick    # its figures mean nothing
+
+The same job under MultiWorkerMirroredStrategy, started in three ways: `free`, every worker on all
+cores with pools as large as the machine (`--nopin`); `pools`, on all cores with pools of a share's
+size (`--nopin --threads=N`); `pinned`. In turns, in alternating order. A job's figure is the median
+of its epochs without the first, in steps a second of the chief. A ratio is that of two jobs of the
+same round to one another; of all rounds the table gives the median and the spread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import comparison
+import numpy as np
+import surroundings
+from absl import app, flags
+
+PROGRAMS = ("free", "pools", "pinned")
+PACKAGES = ("tensorflow", "keras", "numpy")
+LIMIT_SECONDS = 180.0
+
+MODELS = flags.DEFINE_multi_enum("models", ["mlp", "cnn"], ["mlp", "cnn"], "what is trained")
+WORKERS = flags.DEFINE_multi_integer("workers", [2, 4], "in a job; one setting each")
+BATCH = flags.DEFINE_integer("batch", 128, "examples in a global batch", lower_bound=4)
+STEPS = flags.DEFINE_integer("steps", 60, "in an epoch", lower_bound=1)
+EPOCHS = flags.DEFINE_integer("epochs", 5, "measured in a job", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 2, "jobs of each way and setting", lower_bound=1)
+QUICK = flags.DEFINE_bool("quick", False, "one round of one epoch, two workers: does it run?")
+REPORT = flags.DEFINE_string("report", None, "(internal) be a worker; where the chief writes")
+
+
+def train(model_name: str) -> None:
+    """What a worker does."""
+    import tftrain
+    from tftrain.keras_api import keras
+
+    strategy = tftrain.distribute.strategy("multiworker")
+    random = np.random.default_rng(0)
+    x = random.random((STEPS.value * BATCH.value, 28, 28, 1), np.float32)
+    y = random.integers(0, 10, len(x))
+    with strategy.scope():
+        make = {
+            "mlp": lambda: tftrain.models.mlp((28, 28, 1), hidden=(512, 512), classes=10),
+            "cnn": lambda: tftrain.models.cnn((28, 28, 1), classes=10),
+        }[model_name]
+        model = make()
+        model.compile("adam", "sparse_categorical_crossentropy")
+    ends: list[float] = []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+    )
+    model.fit(
+        x, y, batch_size=BATCH.value, epochs=EPOCHS.value + 1, callbacks=[clock], verbose=0
+    )  # fmt: skip
+    if tftrain.distribute.is_writer(strategy):
+        seconds = statistics.median(np.diff(ends))
+        Path(REPORT.value).write_text(json.dumps({"steps_per_second": STEPS.value / seconds}))
+
+
+def job(program: str, case: str) -> comparison.Report:
+    """Runs a job and gives what its chief reports."""
+    model, workers = case.split(", ")
+    count = int(workers.split()[0])
+    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    how = {"free": ["--nopin"], "pools": ["--nopin", f"--threads={threads}"], "pinned": ["--pin"]}
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        settings = [f"--{flag.name}={flag.value}" for flag in (BATCH, STEPS, EPOCHS)]
+        work = [sys.executable, __file__, f"--models={model}", f"--report={report}", *settings]
+        launch = [sys.executable, "-m", "tftrain", "launch", f"--workers={count}", *how[program]]
+        done = subprocess.run(
+            [*launch, "--", *work], capture_output=True, text=True, timeout=LIMIT_SECONDS
+        )
+        if done.returncode:
+            raise SystemExit(f"{case}, {program}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return json.loads(report.read_text())
+
+
+def ratios(of: dict[str, list[comparison.Report]], program: str) -> list[float]:
+    """Its speed by that of `free` in the same round."""
+    pairs = zip(of[program], of["free"], strict=True)
+    return [own["steps_per_second"] / free["steps_per_second"] for own, free in pairs]
+
+
+def main(_: list[str]) -> None:
+    if REPORT.value:
+        train(MODELS.value[0])
+        return
+    if QUICK.value:
+        WORKERS.value, ROUNDS.value, EPOCHS.value, STEPS.value = [2], 1, 1, 5
+        MODELS.value = MODELS.value[:1]
+    cases = [f"{model}, {count} workers" for model in MODELS.value for count in WORKERS.value]
+    reports = comparison.measure(job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second")
+    results = {}
+    print("| job | started | steps a second | by free (least to most) |")
+    print("|---|---|---|---|")
+    for case, of in reports.items():
+        for program in PROGRAMS:
+            speed = statistics.median(each["steps_per_second"] for each in of[program])
+            ratio = comparison.spread("ratio", ratios(of, program))
+            results[f"{case}, {program}"] = {"steps_per_second": speed, **ratio}
+            shown = f"{ratio['ratio']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
+            print(f"| {case} | {program} | {speed:,.1f} | {shown} |")
+    document = {
+        "benchmark": "allocation",
+        **{flag.name: flag.value for flag in (BATCH, STEPS, EPOCHS, ROUNDS, QUICK)},
+        "results": results,
+        **surroundings.describe(PACKAGES),
+    }
+    print(json.dumps(document))
+
+
+if __name__ == "__main__":
+    app.run(main)
