@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 
 from absl import flags
 
 from tftrain import training
+from tftrain.distribute import allocation
 from tftrain.errors import SweepError, UnknownName
 from tftrain.refusals import refusals
 from tftrain.sweeps import dimensions
 from tftrain.sweeps.dimensions import Dimension
 
 _DRAWN = ("random", "tpe")
-_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -70,11 +69,10 @@ def memory(values: flags.FlagValues) -> int | None:
     """
     if values.memory is None:
         return None
-    found = re.fullmatch(r"([0-9.]+) ?([A-Za-z]*)", values.memory)
     try:
-        return int(float(found[1]) * _UNITS[found[2]])
-    except (KeyError, TypeError, ValueError):
-        raise SweepError([f"--memory={values.memory}: expected a size such as 2GiB"]) from None
+        return allocation.bytes_of(values.memory)
+    except ValueError as error:
+        raise SweepError([f"--memory={error}"]) from None
 
 
 def _given(values: flags.FlagValues) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ _ACROSS = 3
 _WIDE = 10  # times its smallest value: a setting that reaches so far is drawn logarithmically
 _JITTER = 0.12
 _MOST_TICKS = 6
+_FAR = 100  # times the smallest value: such as the loss of a training that has diverged
 
 
 def figure(sweep: Sweep) -> Figure:
@@ -28,7 +29,7 @@ def figure(sweep: Sweep) -> Figure:
         sweep: One of whose trials has a value.
     """
     names = list(sweep.asked.space)
-    across = min(len(names), _ACROSS)
+    across = 2 if len(names) == 4 else min(len(names), _ACROSS)
     down = math.ceil(len(names) / across)
     result = Figure(figsize=(1.2 + 3.4 * across, 0.6 + 3.2 * down), layout="constrained")
     panels = result.subplots(down, across, sharey=True, squeeze=False)
@@ -38,6 +39,9 @@ def figure(sweep: Sweep) -> Figure:
         axes.remove()
     for row in panels:
         row[0].set_ylabel(sweep.asked.metric)
+    values = [trial.value for trial in sweep.ranked()]
+    if min(values) > 0 and max(values) / min(values) >= _FAR:
+        panels[0, 0].set_yscale("log")
     result.suptitle(_title(sweep), x=0.01, ha="left", fontsize=11, color=_INK)
     return result
 
@@ -45,6 +49,8 @@ def figure(sweep: Sweep) -> Figure:
 def _title(sweep: Sweep) -> str:
     best = sweep.best
     told = tables.summary(sweep)
+    if len(sweep.ranked(trials.FINISHED)) < len(sweep.ranked()):
+        told += " (grey: not finished)"
     if best is None:
         return told
     return f"best: {tables.settings(best)}, {sweep.asked.metric} {best.value:.4f}\n{told}"
