@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         models,
         optim,
         report,
+        sweeps,
         training,
     )
     from tftrain.training.fitting import fit
@@ -51,6 +52,7 @@ _SUBPACKAGES = (
     "models",
     "optim",
     "report",
+    "sweeps",
     "training",
 )
 

@@ -75,7 +75,7 @@ def _set_flag(values: flags.FlagValues, token: str, rest: Iterator[str]) -> Iter
     if value is None:
         yield f"--{name} needs a value: --{name}=..."
         return
-    if flag.present:
+    if flag.present and not isinstance(flag, flags.MultiFlag):
         yield f"--{name} is given twice"
         return
     try:

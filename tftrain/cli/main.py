@@ -22,6 +22,7 @@ from tftrain.errors import INTERRUPTED, ConfigError, TftrainError, UnknownName
 COMMANDS = {
     "train": "train a model; makes a run folder",
     "finetune": "go on from a run's model, on other data; makes a run folder",
+    "sweep": "train with many settings, side by side, and say which did best",
     "evaluate": "judge a run's model on its test set",
     "compare": "judge several runs beside one another",
     "compress": "make a run's model smaller, and say what each step is worth",

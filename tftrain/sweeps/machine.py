@@ -1,0 +1,49 @@
+"""The machine, divided between the trials that run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+
+from tftrain.control_groups import ControlGroups
+from tftrain.distribute import allocation, cores
+from tftrain.distribute.allocation import Share
+from tftrain.errors import SweepError
+
+LEAST_MEMORY = 512 << 20  # what a process with TensorFlow and a small model takes, rounded up
+
+
+def divided(parallel: int, memory_bytes: int | None) -> list[Share]:
+    """What each of the trials that run side by side may use of the machine.
+
+    Raises:
+        SweepError: More trials than cores, or more memory than there is.
+    """
+    problems = []
+    usable = len(cores.usable())
+    if not 1 <= parallel <= usable:
+        problems.append(
+            f"parallel is {parallel}, but there are {usable} cores to share; expected 1 to {usable}"
+        )
+    if memory_bytes is not None:
+        problems += _wrong_memory(parallel, memory_bytes)
+    if problems:
+        raise SweepError(problems)
+    return allocation.shares(parallel, memory_bytes=memory_bytes)
+
+
+def _wrong_memory(parallel: int, each: int) -> Iterator[str]:
+    if each < LEAST_MEMORY:
+        yield (
+            f"memory is {each >> 20} MiB a trial; a training that does nothing yet uses "
+            f"{LEAST_MEMORY >> 20} MiB"
+        )
+    there = psutil.virtual_memory().total
+    if group := ControlGroups().memory():
+        there = min(there, group.limit)
+    if parallel * each > there:
+        yield (
+            f"memory is {each >> 20:,} MiB a trial, {parallel * each >> 20:,} for {parallel} side "
+            f"by side, and this machine has {there >> 20:,}: fewer side by side, or less each"
+        )
