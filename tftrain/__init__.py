@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         export,
         models,
         optim,
+        planning,
         report,
         training,
     )
@@ -50,6 +51,7 @@ _SUBPACKAGES = (
     "export",
     "models",
     "optim",
+    "planning",
     "report",
     "training",
 )

@@ -30,6 +30,7 @@ COMMANDS = {
     "report": "write a run's page: curves, mistakes, settings",
     "data": "write, verify and inspect record sets",
     "launch": "run a script as a cluster on this machine",
+    "plan": "say how to share a training among devices: what fits, how fast",
     "doctor": "check versions, devices and known conflicts",
 }
 

@@ -33,8 +33,8 @@ def ring_all_gather(payload: float, members: int, link: Link) -> float:
     $(K-1)(M/b+l)$, as each round passes on a whole payload.
 
     Example:
-        >>> ring_all_gather(100e6, 4, Link(1e9))
-        0.3
+        >>> ring_all_gather(100e6, 3, Link(1e9))
+        0.2
     """
     return (members - 1) * (payload / link.bandwidth + link.latency) if payload else 0.0
 

@@ -149,6 +149,7 @@ def _of_layer(
             if operation_costs.is_convolution(each)
         )
         / rows,
+        backward=1.0 if _reads_inputs_alone(forward) else 2.0,
         touched=sum(map(operation_costs.written, forward)) / rows,
         kept=Kept() if inside else saved,
         kept_split=saved if inside else Kept(),
@@ -208,6 +209,16 @@ def _kept_in_loops(forward: tuple[Any, ...]) -> Kept:
 
 def _given(forward: tuple[Any, ...]) -> float:
     """Numbers of one example that a layer reads from others."""
+    return sum(map(traced_layers.of_one, _read(forward)))
+
+
+def _reads_inputs_alone(forward: tuple[Any, ...]) -> bool:
+    """Whether nothing that is trained comes before, so that its inputs need no gradient."""
+    read = map(traced_layers.source, _read(forward))
+    return all(each.op.type == "Placeholder" for each in read)
+
+
+def _read(forward: tuple[Any, ...]) -> list[Any]:
     own = {id(each) for each in forward}
     read = {
         id(given): given
@@ -215,4 +226,4 @@ def _given(forward: tuple[Any, ...]) -> float:
         for given in each.inputs
         if id(given.op) not in own and traced_layers.grows(given)
     }
-    return sum(map(traced_layers.of_one, read.values()))
+    return list(read.values())

@@ -73,6 +73,7 @@ class Machine:
         layer_overhead: Seconds of each layer and micro-batch.
         exchange_rate: Bytes a second at which processors pass on what they exchange, besides the
             link; None: they keep up with it.
+        update_scratch: Size of what an optimizer writes down on the way, by the largest variable.
         reserved: Bytes of each device that are taken before the model comes.
     """
 
@@ -88,6 +89,7 @@ class Machine:
     step_overhead: float = 0.0
     layer_overhead: float = 0.0
     exchange_rate: float | None = None
+    update_scratch: float = 0.0
     reserved: float = 0.0
 
     def __post_init__(self) -> None:

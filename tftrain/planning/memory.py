@@ -10,6 +10,7 @@ et al., *Efficient Large-Scale Language Model Training on GPU Clusters*, 2021, s
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from tftrain.planning.profiles import Kept, LayerProfile, ModelProfile
 from tftrain.planning.stages import Stage
@@ -51,6 +52,7 @@ def of_stages(
     micro_batches: int,
     rows: float,
     reserved: float = 0.0,
+    update_scratch: float = 0.0,
 ) -> Memory:
     """The memory of the fullest stage's device.
 
@@ -62,6 +64,7 @@ def of_stages(
         micro_batches: Of a replica's batch.
         rows: Examples of one of them.
         reserved: Bytes.
+        update_scratch: By the size of the largest variable.
     """
     slots = training.slots(profile)
     held = [
@@ -74,6 +77,7 @@ def of_stages(
             rows=rows,
             under_way=_under_way(training.schedule, index, len(stages), micro_batches),
             reserved=reserved,
+            update_scratch=update_scratch,
         )
         for index, stage in enumerate(stages)
     ]
@@ -97,6 +101,7 @@ def _of_stage(
     rows: float,
     under_way: int,
     reserved: float,
+    update_scratch: float,
 ) -> Memory:
     of = training.bytes
     parameters = sum(layer.held(tensor) for layer in stage)
@@ -106,12 +111,14 @@ def _of_stage(
     if training.remat == "full":
         activations += max(_whole(layer, tensor).size(of.activation) for layer in stage) * rows
     largest = max(layer.output for layer in stage) * of.activation * rows
+    variable = max(math.prod(shape) for layer in stage for shape in (*layer.shapes, (0,)))
     return Memory(
         weights=parameters * of.weight + untrained * of.weight,
         gradients=parameters * of.gradient * (2 if accumulates else 1),
         slots=parameters * slots * of.slot,
         activations=activations,
-        scratch=2 * largest,  # the gradients of a layer's inputs and outputs
+        # The gradients of a layer's inputs and outputs; they are gone when weights are updated.
+        scratch=max(2 * largest, update_scratch * variable * of.slot / tensor - activations),
         reserved=reserved,
     )
 

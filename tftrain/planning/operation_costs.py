@@ -54,9 +54,7 @@ def written(each: Any) -> float:
 
 def trips(loop: Any) -> int:
     """How often a loop of a recurrent layer runs: as often as the list it reads is long."""
-    lengths = [
-        _length(given.op) for given in loop.inputs if given.op.type.startswith("TensorList")
-    ]
+    lengths = [_length(given.op) for given in loop.inputs if given.op.type.startswith("TensorList")]
     return max(lengths, default=1)
 
 

@@ -217,8 +217,8 @@ class _Stages:
             self._cuts[key] = cut(
                 self._profile.layers,
                 split.stages,
-                lambda layer: (
-                    step_time.compute_seconds(layer, self._machine, self._training, split.tensor)
+                lambda layer: step_time.compute_seconds(
+                    layer, self._machine, self._training, split.tensor
                 ),
             )
         return self._cuts[key]
@@ -236,6 +236,7 @@ def _plan(
         micro_batches=split.micro_batches,
         rows=split.rows(training.batch),
         reserved=machine.reserved,
+        update_scratch=machine.update_scratch,
     )
     seconds = step_time.of_stages(profile, layers, machine, training, split)
     names = tuple(tuple(layer.name for layer in stage) for stage in layers)

@@ -40,6 +40,8 @@ class LayerProfile:
         flops: Operations of the forward pass for one example, a multiplication and an addition
             being two.
         convolution_flops: Those of them in convolutions.
+        backward: Operations of the backward pass by those of the forward pass: two, for inputs and
+            for weights; one where nothing before the layer is trained.
         touched: Numbers that operations other than these write, for one example.
         kept: What every member of a tensor axis keeps for an example.
         kept_split: What is kept in parts, one a member of the tensor axis.
@@ -58,6 +60,7 @@ class LayerProfile:
     untrained: int = 0
     flops: float = 0.0
     convolution_flops: float = 0.0
+    backward: float = 2.0
     touched: float = 0.0
     kept: Kept = Kept()
     kept_split: Kept = Kept()

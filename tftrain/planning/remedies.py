@@ -28,8 +28,10 @@ def nothing_fits(tried: plans.Plans) -> PlanError:
         if value >= 0.005 * nearest.memory.total
     )
     helpful = list(_helpful(tried))
-    remedy = f"what would help, each by itself: {'; '.join(helpful)}" if helpful else (
-        f"expected {shown(nearest.memory.total)} of memory a device"
+    remedy = (
+        f"what would help, each by itself: {'; '.join(helpful)}"
+        if helpful
+        else (f"expected {shown(nearest.memory.total)} of memory a device")
     )
     return PlanError(
         [

@@ -18,7 +18,7 @@ from tftrain.planning.profiles import LayerProfile, ModelProfile
 from tftrain.planning.stages import Stage
 from tftrain.planning.trainings import Training
 
-_PASSES = 3  # a forward pass and a backward pass of twice its operations
+_TOUCHED = 2  # single numbers are written once in each pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,16 +112,19 @@ def of_stages(
     )
 
 
-def compute_seconds(layer: LayerProfile, machine: Machine, training: Training, tensor: int) -> float:
+def compute_seconds(
+    layer: LayerProfile, machine: Machine, training: Training, tensor: int = 1
+) -> float:
     """Seconds of one example's passes through a layer, in one device."""
     parts = tensor if layer.is_split(tensor) else 1
-    passes = _PASSES + (training.remat == "full")
+    again = training.remat == "full"
     matrices = (layer.flops - layer.convolution_flops) / machine.flops
     convolutions = layer.convolution_flops / (machine.convolution_flops or machine.flops)
     moved = 0.0
     if machine.memory_bandwidth is not None:
         moved = layer.touched * training.bytes.activation * 2 / machine.memory_bandwidth
-    return passes * (matrices + convolutions + moved) / parts
+    products = (1 + layer.backward + again) * (matrices + convolutions)
+    return (products + (_TOUCHED + again) * moved) / parts
 
 
 def _computed(
@@ -131,9 +134,7 @@ def _computed(
     return rows * each + len(stage) * machine.layer_overhead
 
 
-def _reduced(
-    stage: Stage, machine: Machine, training: Training, tensor: int, rows: float
-) -> float:
+def _reduced(stage: Stage, machine: Machine, training: Training, tensor: int, rows: float) -> float:
     """All-reduces over the tensor axis for one micro-batch."""
     link = machine.link_of(tensor)
     total = 0.0
@@ -147,18 +148,14 @@ def _reduced(
     return total
 
 
-def _passed(
-    stage: Stage, machine: Machine, training: Training, split: Split, rows: float
-) -> float:
+def _passed(stage: Stage, machine: Machine, training: Training, split: Split, rows: float) -> float:
     """What goes to the next stage and comes back as its gradient, for one micro-batch."""
     link = machine.link_of(split.tensor * split.stages)
     payload = stage[-1].output * rows * training.bytes.activation / split.tensor
     return 2 * collectives.passed_on(payload, link)
 
 
-def _exchanged(
-    stage: Stage, machine: Machine, training: Training, split: Split
-) -> float:
+def _exchanged(stage: Stage, machine: Machine, training: Training, split: Split) -> float:
     """Gradients of one stage summed over the replicas."""
     if split.data == 1 and training.exchange == "ring":
         return 0.0

@@ -136,7 +136,8 @@ def _called(calls: list[tuple[int, int, int]], count: int) -> list[int]:
     return [*order, *(place for place in range(count) if place not in order)]
 
 
-def _source(tensor: Any) -> Any:
+def source(tensor: Any) -> Any:
+    """The tensor that this is a view of."""
     while tensor.op.type in operation_costs.VIEWS:
         tensor = tensor.op.inputs[0]
     return tensor
@@ -148,7 +149,7 @@ def _kept(backward: Sequence[Any], owned: dict[int, int]) -> dict[int, list[Any]
         if each.type in ("Shape", "ShapeN", "Size", "ZerosLike", "OnesLike"):
             continue
         for given in each.inputs:
-            tensor = _source(given)
+            tensor = source(given)
             if id(tensor.op) in owned and tensor.op.type not in ("Const", "ReadVariableOp"):
                 kept.setdefault(owned[id(tensor.op)], {})[id(tensor)] = tensor
     return {place: list(tensors.values()) for place, tensors in kept.items()}
@@ -163,10 +164,10 @@ def _crossing(
     for each in forward:
         reader = rank[owned[id(each)]]
         for given in each.inputs:
-            tensor = _source(given)
-            if id(tensor.op) not in owned or not grows(tensor):
+            tensor = source(given)
+            if not grows(tensor):
                 continue
-            maker = rank[owned[id(tensor.op)]]
+            maker = rank[owned[id(tensor.op)]] if id(tensor.op) in owned else -1  # an input
             if reader > maker:
                 known = last.get(id(tensor), (maker, reader, tensor))
                 last[id(tensor)] = (maker, max(reader, known[1]), tensor)

@@ -163,7 +163,9 @@ def _settings(text: str) -> dict[str, str]:
         for key, _, _ in pairs
         if key.strip() not in known
     ]
-    problems += [f"{key.strip()!r} in the model has no value" for key, _, value in pairs if not value]
+    problems += [
+        f"{key.strip()!r} in the model has no value" for key, _, value in pairs if not value
+    ]
     if problems:
         raise ConfigError(problems)
     return {key.strip(): value.strip() for key, _, value in pairs}

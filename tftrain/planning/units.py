@@ -119,8 +119,10 @@ def shown_size(value: float) -> str:
     """
     for unit, factor in sorted(_BINARY.items(), key=lambda item: -item[1]):
         if value >= factor:
-            return f"{value / factor:.3g} {unit}B" if value >= 1000 * factor else (
-                f"{value / factor:.{_digits(value / factor)}f} {unit}B"
+            return (
+                f"{value / factor:.3g} {unit}B"
+                if value >= 1000 * factor
+                else (f"{value / factor:.{_digits(value / factor)}f} {unit}B")
             )
     return f"{value:.0f} B"
 
