@@ -45,7 +45,7 @@ _FLAGS = (
     (flags.DEFINE_string, "latency", "5us", "between hosts"),
     (flags.DEFINE_integer, "per_host", 1, "devices in a host, joined by the device's own link"),
     (flags.DEFINE_string, "optimizer", None, "default: the model's own, or adam"),
-    (flags.DEFINE_string, "precision", "float32", "|".join(trainings.PRECISIONS)),
+    (flags.DEFINE_string, "precision", None, "|".join(trainings.PRECISIONS)),
     (flags.DEFINE_string, "remat", "none", "|".join(trainings.REMATERIALIZATIONS)),
     (flags.DEFINE_string, "gradient_codec", "none", "|".join(optim.codecs.FORMS)),
     (flags.DEFINE_string, "exchange", "ring", "|".join(trainings.EXCHANGES)),
@@ -93,7 +93,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Prints the plans that fit, the fastest first."""
     profile = planning.profile(_subject(values))
     codec = _codec(values.gradient_codec, profile)
-    asked = _training(values, codec)
+    asked = _training(values, codec, profile.precision)
     machine = _machine(values, _measured(values) if values.measure else None)
     plans = planning.plan(profile, machine, asked)
     text = str(plans)  # none that fits is an error
@@ -196,10 +196,12 @@ def _codec(name: str, profile: planning.ModelProfile) -> planning.GradientCodec 
     return planning.GradientCodec.of(name, payload, profile.shapes, gathered=gathered)
 
 
-def _training(values: flags.FlagValues, codec: planning.GradientCodec | None) -> planning.Training:
-    names = ("batch", "optimizer", "precision", "remat", "exchange", "servers", "schedule")
+def _training(
+    values: flags.FlagValues, codec: planning.GradientCodec | None, precision: str = "float32"
+) -> planning.Training:
+    names = ("batch", "optimizer", "remat", "exchange", "servers", "schedule")
     given = {name: values[name].value for name in (*names, "accumulation", "overlap")}
-    return planning.Training(**given, codec=codec)
+    return planning.Training(**given, codec=codec, precision=values.precision or precision)
 
 
 def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
@@ -219,7 +221,7 @@ def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
         bandwidth=values.bandwidth,
         latency=values.latency,
         per_host=values.per_host,
-        precision=values.precision,
+        precision=values.precision or "float32",
     )
     if values.memory is not None:
         machine = dataclasses.replace(machine, memory=units.size(values.memory))

@@ -14,6 +14,7 @@ from tftrain.errors import BadInput
 from tftrain.keras_api import keras, quiet_logger, tf
 from tftrain.planning import operation_costs, traced_layers
 from tftrain.planning.profiles import Kept, LayerProfile, ModelProfile
+from tftrain.planning.trainings import PRECISIONS
 
 # What a tensor axis can split, and the axis of the kernel whose length it must divide.
 _COLUMNS = ("Dense", "EinsumDense")
@@ -124,6 +125,7 @@ def _profile(model: Any, found: traced_layers.Trace, slots: float | None) -> Mod
         tuple(layers),
         slots=slots,
         optimizer=None if optimizer is None else optimizer.name.split("_")[0],
+        precision=_precision(found.layers),
         inputs=float(sum(math.prod(each.shape[1:]) for each in inputs)),
     )
 
@@ -160,6 +162,12 @@ def _of_layer(
         reduced_backward=given if inside else 0.0,
         reductions=(split > 0) * (1 + (_kind(layer) in _ALWAYS)),
     )
+
+
+def _precision(layers: tuple[Any, ...]) -> str:
+    """Of the first layer that has not Keras's usual one, as far as plans know it."""
+    names = [layer.dtype_policy.name for layer in layers]
+    return next((name for name in names if name in PRECISIONS and name != "float32"), "float32")
 
 
 def _kind(layer: Any) -> str:

@@ -99,6 +99,7 @@ class ModelProfile:
         optimizer: Name of that optimizer.
         tokens: Of one example, where it is a text.
         inputs: Numbers of one example's inputs.
+        precision: In which its own layers compute.
     """
 
     name: str
@@ -107,6 +108,7 @@ class ModelProfile:
     optimizer: str | None = None
     tokens: int | None = None
     inputs: float = 0.0
+    precision: str = "float32"
 
     @property
     def parameters(self) -> int:

@@ -13,11 +13,12 @@ from tftrain.planning.trainings import Training
 _MORE_DEVICES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
-def nothing_fits(tried: plans.Plans) -> PlanError:
+def nothing_fits(tried: plans.Plans, allowed: plans.Allowed | None = None) -> PlanError:
     """The error, with remedies that were tried out one by one.
 
     Args:
         tried: Without a feasible plan.
+        allowed: Which combinations come into question.
     """
     nearest = tried.refused[0]
     short = nearest.memory.total - nearest.limit
@@ -27,7 +28,7 @@ def nothing_fits(tried: plans.Plans) -> PlanError:
         for name, value in dataclasses.asdict(nearest.memory).items()
         if value >= 0.005 * nearest.memory.total
     )
-    helpful = list(_helpful(tried))
+    helpful = list(_helpful(tried, allowed))
     remedy = (
         f"what would help, each by itself: {'; '.join(helpful)}"
         if helpful
@@ -62,15 +63,16 @@ def _devices(machine: Machine) -> str:
     return f"{count} of {units.shown_size(machine.memory)}"
 
 
-def _helpful(tried: plans.Plans) -> Iterator[str]:
+def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]:
     machine, training = tried.machine, tried.training
     for factor in _MORE_DEVICES:
-        if _fits(tried, machine=dataclasses.replace(machine, devices=factor * machine.devices)):
+        more = dataclasses.replace(machine, devices=factor * machine.devices)
+        if _fits(tried, allowed, machine=more):
             yield f"{factor * machine.devices} devices"
             break
     yield f"{units.shown_size(tried.refused[0].memory.total)} a device"
     for changed, meaning in _changes(training):
-        if _fits(tried, training=changed):
+        if _fits(tried, allowed, training=changed):
             yield meaning
 
 
@@ -94,7 +96,10 @@ def _changes(training: Training) -> Iterator[tuple[Training, str]]:
 
 
 def _fits(
-    tried: plans.Plans, machine: Machine | None = None, training: Training | None = None
+    tried: plans.Plans,
+    allowed: plans.Allowed | None,
+    machine: Machine | None = None,
+    training: Training | None = None,
 ) -> bool:
     machine, training = machine or tried.machine, training or tried.training
-    return bool(plans.plan(tried.profile, machine, training).feasible)
+    return bool(plans.plan(tried.profile, machine, training, allowed=allowed).feasible)
