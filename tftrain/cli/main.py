@@ -32,6 +32,7 @@ COMMANDS = {
     "data": "write, verify and inspect record sets",
     "launch": "run a script as a cluster on this machine",
     "top": "watch a running job's workers",
+    "plan": "say how to share a training among devices: what fits, how fast",
     "doctor": "check versions, devices and known conflicts",
 }
 

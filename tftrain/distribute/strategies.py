@@ -32,6 +32,9 @@ def strategy(
     *,
     devices: int | None = None,
     sync_every: int | None = None,
+    memory_per_device: str | float | None = None,
+    model: Any = None,
+    batch_size: int | None = None,
     start_timeout: float | None = None,
     peer_timeout: float = 20.0,
 ) -> Any:
@@ -45,6 +48,12 @@ def strategy(
             no GPU (for trying out; they share the cores).
         sync_every: Local SGD under `multiworker`: workers average their parameters every so
             many steps instead of their gradients at every step.
+        memory_per_device: Of `auto`: as `2GiB`. The planner then chooses among one device, data
+            parallelism, tensor parallelism (with data parallelism) and a pipeline what fits.
+        model: With `memory_per_device`: a function without arguments that makes and compiles the
+            model, which is called where variables take no memory, or a
+            `tftrain.planning.ModelProfile`.
+        batch_size: With `memory_per_device`: examples a step, of all devices together.
         start_timeout: Seconds to wait for the other workers at the start; 60, or what
             `TFTRAIN_START_TIMEOUT` says.
         peer_timeout: Seconds without a sign of life after which a worker is taken for dead.
@@ -57,12 +66,25 @@ def strategy(
     Raises:
         UnknownName: There is no such strategy.
         ConfigError: The arguments contradict one another.
+        PlanError: The model does not fit the devices, however it is shared among them.
         ClusterError: The description of the cluster is wrong.
         StrategyError: It cannot be made here, or not any more.
         PeerUnreachable: A worker did not answer in time.
     """
-    asked = {"devices": devices, "sync_every": sync_every}
+    asked = {
+        "devices": devices,
+        "sync_every": sync_every,
+        "memory_per_device": memory_per_device,
+    }
     check_options(name, **asked)
+    times = {"start_timeout": start_timeout, "peer_timeout": peer_timeout}
+    if memory_per_device is not None:
+        chosen = _planned(model, batch_size, memory_per_device, devices)
+        notice(f"auto chooses {chosen.name} by memory_per_device: {chosen.why}")
+        options = {"sync_every": sync_every} if chosen.name == "multiworker" else {}
+        return strategy(chosen.name, **options, **chosen.options, **times)
+    if model is not None or batch_size is not None:
+        raise ConfigError(["model and batch_size mean something with memory_per_device alone"])
     key = (name, *asked.values())
     if key not in _made:
         options = {
@@ -74,6 +96,24 @@ def strategy(
     chosen, made = _made[key]
     _expect_scope(chosen)
     return made
+
+
+def _planned(model: Any, batch_size: int | None, memory: str | float, devices: int | None) -> Any:
+    """What the planner chooses for this machine or cluster."""
+    from tftrain.distribute import automatic
+
+    automatic.check(model, batch_size)
+    found = clusters.detect()
+    runtime.load()
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    workers = 1 + len(found[0].peers) if found else 1
+    return automatic.choose(
+        model,
+        batch_size=batch_size,
+        memory_per_device=memory,
+        devices=devices or max(1, gpus),
+        workers=workers,
+    )
 
 
 def _expect_scope(chosen: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tftrain.errors import ConfigError, UnknownName
+from tftrain.planning import units
+from tftrain.refusals import refusals
 
 NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
 
@@ -19,11 +21,13 @@ class StrategyOption:
         strategies: Those that take it.
         least: The smallest number, of an option that is a number.
         why: Said besides where another strategy is given it.
+        form: Raises BadInput, given a value and its name, where the value cannot be read.
     """
 
     strategies: tuple[str, ...]
     least: int | None = None
     why: str = ""
+    form: Callable[[Any, str], Any] | None = None
 
 
 OPTIONS = {
@@ -31,6 +35,9 @@ OPTIONS = {
         ("auto", "mirrored"), least=1, why="a cluster's workers use the devices they have"
     ),
     "sync_every": StrategyOption(("auto", "multiworker"), least=1),
+    "memory_per_device": StrategyOption(
+        ("auto",), why="the planner then chooses the strategy", form=units.size
+    ),
 }
 
 
@@ -62,7 +69,9 @@ def _problems(name: str, key: str, value: Any) -> Iterator[str]:
         )
     if option.least is not None and value < option.least:
         yield f"{key}={value}: expected {option.least} or more"
+    if option.form is not None:
+        yield from refusals(option.form, value, key)
 
 
 def _listed(names: Iterable[str]) -> str:
-    return " or ".join(repr(name) for name in names if name != "auto")
+    return " or ".join(repr(name) for name in names if name != "auto") or "'auto'"

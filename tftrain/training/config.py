@@ -56,6 +56,7 @@ class TrainConfig:
     seed: int = _setting(0, "of weights, order and dropout", int)
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
+    memory_per_device: str | None = _setting(None, "with auto: 2GiB; the planner chooses", str)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
     engine: str = _setting("auto", "|".join(engines.NAMES), str)
     gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)

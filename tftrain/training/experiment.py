@@ -83,7 +83,16 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
 
     In a parameter-server job this serves, and then ends the process, in every task but one.
     """
-    return distribute.strategy(config.strategy, **strategy_options(config))
+    options = strategy_options(config)
+    if config.memory_per_device is not None:
+        options |= {"model": lambda: _planned_model(config), "batch_size": config.batch_size}
+    return distribute.strategy(config.strategy, **options)
+
+
+def _planned_model(config: TrainConfig) -> keras.Model:
+    """The model that will be trained, made for the planner to look at."""
+    splits = data.load(config.dataset, data_dir=config.data_dir)
+    return _compiled(optimization.with_learning_rate(config), splits)
 
 
 def seed_everything(seed: int) -> None:
@@ -103,20 +112,27 @@ def prepare(
     """Seeds everything and builds the compiled model under the strategy."""
     seed_everything(config.seed)
     augmentation = _augmentation(config, splits.info.classes)
-    mixes = augmentation is not None and augmentation.mixes_labels
     config = optimization.with_learning_rate(config)
-    steps = data.steps_per_epoch(splits.train, config.batch_size)
     with strategy.scope():
-        model = models.by_name(
-            config.model, splits.info.shape, splits.info.classes, dropout=config.dropout
-        )
-        optimization.penalize(model, config)
-        model.compile(
-            optimizer=optimization.make_optimizer(config, steps),
-            loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-        )
+        model = _compiled(config, splits, augmentation)
     return Experiment(config, splits, model, augmentation)
+
+
+def _compiled(
+    config: TrainConfig, splits: data.Splits, augmentation: augment.Composition | None = None
+) -> keras.Model:
+    mixes = augmentation is not None and augmentation.mixes_labels
+    steps = data.steps_per_epoch(splits.train, config.batch_size)
+    model = models.by_name(
+        config.model, splits.info.shape, splits.info.classes, dropout=config.dropout
+    )
+    optimization.penalize(model, config)
+    model.compile(
+        optimizer=optimization.make_optimizer(config, steps),
+        loss="categorical_crossentropy" if mixes else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
 
 
 def run(

@@ -1,0 +1,160 @@
+"""What a training runs on: devices, their memory and speed, the links between them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tftrain.errors import BadInput, ConfigError, UnknownName
+from tftrain.planning import units
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """A connection of one device to its peers.
+
+    Attributes:
+        bandwidth: Bytes a second in each direction.
+        latency: Seconds until the first byte arrives.
+    """
+
+    bandwidth: float
+    latency: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """What a device of a kind has, by its data sheet.
+
+    Attributes:
+        memory: Bytes.
+        flops: Operations a second of the precision that training takes by `precision`.
+        memory_bandwidth: Bytes a second between its memory and its units.
+        link: Bytes a second to its neighbours in the host, in each direction.
+    """
+
+    memory: float
+    flops: dict[str, float]
+    memory_bandwidth: float
+    link: float
+
+
+_GIB = 2.0**30
+# From the makers' data sheets: dense operations, not those of sparse matrices.
+DEVICES = {
+    "v100-16": Device(16 * _GIB, {"half": 125e12, "float32": 15.7e12}, 900e9, 150e9),
+    "v100-32": Device(32 * _GIB, {"half": 125e12, "float32": 15.7e12}, 900e9, 150e9),
+    "t4": Device(16 * _GIB, {"half": 65e12, "float32": 8.1e12}, 320e9, 16e9),
+    "a100-40": Device(40 * _GIB, {"half": 312e12, "float32": 19.5e12}, 1555e9, 300e9),
+    "a100-80": Device(80 * _GIB, {"half": 312e12, "float32": 19.5e12}, 2039e9, 300e9),
+    "h100-80": Device(80 * _GIB, {"half": 989e12, "float32": 67e12}, 3350e9, 450e9),
+    "tpu-v3": Device(16 * _GIB, {"half": 61.5e12, "float32": 15e12}, 450e9, 82e9),
+    "tpu-v4": Device(32 * _GIB, {"half": 275e12, "float32": 69e12}, 1228e9, 150e9),
+}
+EFFICIENCY = 0.4  # share of a data sheet's rate that trainings attain; see docs/design/planner.md
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """Devices that are alike, and what joins them.
+
+    Attributes:
+        devices: How many there are.
+        memory: Bytes of each.
+        flops: Operations a second that each attains in products of matrices.
+        convolution_flops: Those it attains in convolutions; None: as many.
+        memory_bandwidth: Bytes a second that operations on single numbers move; None: they take
+            no time.
+        update_rate: Bytes a second of weights, gradients and slots that an optimizer goes through;
+            None: `memory_bandwidth`.
+        link: Between devices of different hosts.
+        inner: Between devices of one host; None: `link`.
+        per_host: Devices of a host.
+        step_overhead: Seconds of each step that nothing shortens.
+        layer_overhead: Seconds of each layer and micro-batch.
+        exchange_rate: Bytes a second at which processors pass on what they exchange, besides the
+            link; None: they keep up with it.
+        update_scratch: Size of what an optimizer writes down on the way, by the largest variable.
+        reserved: Bytes of each device that are taken before the model comes.
+    """
+
+    devices: int
+    memory: float
+    flops: float
+    link: Link
+    convolution_flops: float | None = None
+    memory_bandwidth: float | None = None
+    update_rate: float | None = None
+    inner: Link | None = None
+    per_host: int = 1
+    step_overhead: float = 0.0
+    layer_overhead: float = 0.0
+    exchange_rate: float | None = None
+    update_scratch: float = 0.0
+    reserved: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is {getattr(self, name)}; expected 1 or more"
+            for name in ("devices", "per_host")
+            if getattr(self, name) < 1
+        ]
+        problems += [
+            f"{name} is {getattr(self, name)}; expected more than 0"
+            for name in ("memory", "flops")
+            if not getattr(self, name) > 0
+        ]
+        if problems:
+            raise ConfigError(problems)
+
+    def link_of(self, reach: int) -> Link:
+        """The link that a group uses whose members are among `reach` neighbouring devices."""
+        inside = self.inner is not None and reach <= self.per_host
+        return self.inner if inside else self.link
+
+    @classmethod
+    def of(
+        cls,
+        device: str,
+        *,
+        devices: int,
+        bandwidth: str | float,
+        latency: str | float = 0.0,
+        per_host: int = 1,
+        precision: str = "float32",
+        efficiency: float = EFFICIENCY,
+    ) -> Machine:
+        """A machine of devices of a known kind.
+
+        Args:
+            device: One of `DEVICES`.
+            devices: How many.
+            bandwidth: Of the link between hosts, a device: `100Gbit/s`.
+            latency: Of that link: `5us`.
+            per_host: Devices of a host, joined by the link of the data sheet.
+            precision: `float32`, or one that computes in 16 bits.
+            efficiency: Share of the data sheet's rates that is attained, above 0 to 1.
+
+        Raises:
+            UnknownName: There is no such device.
+            BadInput: A number has no unit, a wrong one, or is out of range.
+
+        Example:
+            >>> machine = Machine.of("a100-80", devices=16, bandwidth="200Gbit/s", per_host=8)
+            >>> machine.link_of(8).bandwidth, machine.link_of(16).bandwidth
+            (300000000000.0, 25000000000.0)
+        """
+        if device not in DEVICES:
+            raise UnknownName("device", device, DEVICES)
+        if not 0 < efficiency <= 1:
+            raise BadInput(f"efficiency is {efficiency}; expected above 0, at most 1")
+        known = DEVICES[device]
+        kind = "float32" if precision == "float32" else "half"
+        return cls(
+            devices,
+            known.memory,
+            efficiency * known.flops[kind],
+            Link(units.rate(bandwidth), units.seconds(latency)),
+            memory_bandwidth=known.memory_bandwidth,
+            inner=Link(known.link, min(units.seconds(latency), 2e-6)),
+            per_host=per_host,
+        )

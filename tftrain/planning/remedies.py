@@ -1,0 +1,105 @@
+"""What is said when no plan fits: how much is short, and what would help."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from tftrain.errors import PlanError
+from tftrain.planning import plans, units
+from tftrain.planning.machines import Machine
+from tftrain.planning.trainings import Training
+
+_MORE_DEVICES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def nothing_fits(tried: plans.Plans, allowed: plans.Allowed | None = None) -> PlanError:
+    """The error, with remedies that were tried out one by one.
+
+    Args:
+        tried: Without a feasible plan.
+        allowed: Which combinations come into question.
+    """
+    nearest = tried.refused[0]
+    short = nearest.memory.total - nearest.limit
+    shown = units.shown_size
+    parts = ", ".join(
+        f"{name} {shown(value)}"
+        for name, value in dataclasses.asdict(nearest.memory).items()
+        if value >= 0.005 * nearest.memory.total
+    )
+    helpful = list(_helpful(tried, allowed))
+    remedy = (
+        f"what would help, each by itself: {'; '.join(helpful)}"
+        if helpful
+        else (f"expected {shown(nearest.memory.total)} of memory a device")
+    )
+    return PlanError(
+        [
+            f"{tried.profile.name} does not fit {_devices(tried.machine)}: the plan that needs "
+            f"least ({described(nearest)}) is short of {shown(short)} on its fullest device, which "
+            f"needs {shown(nearest.memory.total)} ({parts}); {remedy}"
+        ]
+    )
+
+
+def described(plan: plans.Plan) -> str:
+    """A split in words.
+
+    Example:
+        >>> from tftrain.planning.step_time import Split
+        >>> described(type("Plan", (), {"split": Split(4, 2, 1, 8)})())
+        '4 data x 2 tensor, 8 micro-batches'
+    """
+    split = plan.split
+    axes = [("data", split.data), ("tensor", split.tensor), ("stages", split.stages)]
+    named = " x ".join(f"{length} {name}" for name, length in axes if length > 1)
+    batches = f", {split.micro_batches} micro-batches" if split.micro_batches > 1 else ""
+    return (named or "1 device") + batches
+
+
+def _devices(machine: Machine) -> str:
+    count = f"{machine.devices} device" + "s" * (machine.devices > 1)
+    return f"{count} of {units.shown_size(machine.memory)}"
+
+
+def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]:
+    machine, training = tried.machine, tried.training
+    for factor in _MORE_DEVICES:
+        more = dataclasses.replace(machine, devices=factor * machine.devices)
+        if _fits(tried, allowed, machine=more):
+            yield f"{factor * machine.devices} devices"
+            break
+    yield f"{units.shown_size(tried.refused[0].memory.total)} a device"
+    for changed, meaning in _changes(training):
+        if _fits(tried, allowed, training=changed):
+            yield meaning
+
+
+def _changes(training: Training) -> Iterator[tuple[Training, str]]:
+    for remat in ("selective", "full"):
+        if training.remat == "none" or (training.remat, remat) == ("selective", "full"):
+            changed = dataclasses.replace(training, remat=remat)
+            yield changed, f"rematerialization ({remat})"
+    if training.optimizer != "adafactor":
+        yield dataclasses.replace(training, optimizer="adafactor"), "the optimizer adafactor"
+    if training.optimizer != "sgd":
+        yield dataclasses.replace(training, optimizer="sgd"), "the optimizer sgd without momentum"
+    if training.precision == "float32":
+        changed = dataclasses.replace(training, precision="mixed_bfloat16")
+        yield changed, "the precision mixed_bfloat16"
+    if training.batch > 1:
+        batch = training.batch
+        while batch > 1:
+            batch //= 2
+            yield dataclasses.replace(training, batch=batch), f"a batch of {batch}"
+
+
+def _fits(
+    tried: plans.Plans,
+    allowed: plans.Allowed | None,
+    machine: Machine | None = None,
+    training: Training | None = None,
+) -> bool:
+    machine, training = machine or tried.machine, training or tried.training
+    return bool(plans.plan(tried.profile, machine, training, allowed=allowed).feasible)
