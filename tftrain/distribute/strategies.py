@@ -12,7 +12,7 @@ Making a strategy also activates the repairs of Keras (`keras_bridge`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tftrain.distribute import clusters, roles, runtime
@@ -32,6 +32,8 @@ def strategy(
     *,
     devices: int | None = None,
     sync_every: int | None = None,
+    mesh: Mapping[str, int] | str | None = None,
+    layout: Any = None,
     start_timeout: float | None = None,
     peer_timeout: float = 20.0,
 ) -> Any:
@@ -40,11 +42,17 @@ def strategy(
     Args:
         name: `auto` looks at TF_CONFIG, Slurm, the Kubernetes index, TPU and GPUs, in this
             order; `one` device; `mirrored` over the devices of this machine; `multiworker` over
-            the workers of a cluster; `ps` with parameter servers; `tpu`.
+            the workers of a cluster; `ps` with parameter servers; `tpu`; `model_parallel`, whose
+            devices each hold a part of the model.
         devices: How many devices `mirrored` uses: GPUs, or logical CPU devices where there is
             no GPU (for trying out; they share the cores).
         sync_every: Local SGD under `multiworker`: workers average their parameters every so
             many steps instead of their gradients at every step.
+        mesh: Of `model_parallel`: sizes of its axes by name, `{"batch": 2, "model": 2}` or
+            `"batch=2,model=2"`. The batch is cut over `batch`, variables as the layout says.
+        layout: Of `model_parallel`: which axis each dimension of a variable is cut over, as a
+            mapping from regular expressions on paths to axes, or one of `layouts`, or its name;
+            `auto` if not given.
         start_timeout: Seconds to wait for the other workers at the start; 60, or what
             `TFTRAIN_START_TIMEOUT` says.
         peer_timeout: Seconds without a sign of life after which a worker is taken for dead.
@@ -61,9 +69,9 @@ def strategy(
         StrategyError: It cannot be made here, or not any more.
         PeerUnreachable: A worker did not answer in time.
     """
-    asked = {"devices": devices, "sync_every": sync_every}
+    asked = {"devices": devices, "sync_every": sync_every, "mesh": mesh, "layout": layout}
     check_options(name, **asked)
-    key = (name, *asked.values())
+    key = (name, *map(_hashable, asked.values()))
     if key not in _made:
         options = {
             **asked,
@@ -74,6 +82,10 @@ def strategy(
     chosen, made = _made[key]
     _expect_scope(chosen)
     return made
+
+
+def _hashable(option: Any) -> Any:
+    return tuple(option.items()) if isinstance(option, Mapping) else option
 
 
 def _expect_scope(chosen: str) -> None:
@@ -191,6 +203,17 @@ def _tpu(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     return tpu.strategy()
 
 
+def _model_parallel(cluster: Cluster | None, options: dict[str, Any]) -> Any:
+    from tftrain.distribute import layouts
+    from tftrain.distribute.tensor_parallel import devices, mesh_shapes
+
+    axes = mesh_shapes.parse(options["mesh"])
+    layout = layouts.resolve(options["layout"] or "auto", axes)
+    devices.refuse_clusters()
+    names = devices.of_mesh(axes)
+    return devices.strategy(axes, names, layout)
+
+
 def _required(cluster: Cluster | None, name: str) -> Cluster:
     if cluster is None:
         raise StrategyError(
@@ -207,4 +230,5 @@ _MAKERS: dict[str, Callable[[Cluster | None, dict[str, Any]], Any]] = {
     "multiworker": _multiworker,
     "ps": _ps,
     "tpu": _tpu,
+    "model_parallel": _model_parallel,
 }
