@@ -71,6 +71,7 @@ class LayoutRules(Layout):
         self._used: set[str] = set()
 
     def axes_of(self, path: str, shape: Sequence[int], mesh: Mapping[str, int]) -> Axes | None:
+        """See `Layout`."""
         key = self._key_of(path)
         if key is None:
             return None
@@ -92,6 +93,7 @@ class LayoutRules(Layout):
         return axes
 
     def unused(self) -> list[str]:
+        """See `Layout`."""
         return [key for key in self._rules if key not in self._used]
 
     def _key_of(self, path: str) -> str | None:
@@ -121,6 +123,7 @@ class ByKind(Layout):
         self._columns = 0  # of the last dense kernel, if they are cut
 
     def axes_of(self, path: str, shape: Sequence[int], mesh: Mapping[str, int]) -> Axes | None:
+        """See `Layout`."""
         layer, _, name = path.rpartition("/")
         if name == "bias":
             return self._of_bias(layer, shape, mesh)

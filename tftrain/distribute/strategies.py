@@ -18,6 +18,7 @@ from typing import Any
 from tftrain.distribute import clusters, roles, runtime
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.strategy_options import OPTIONS, check_options
+from tftrain.distribute.tensor_parallel import is_model_parallel, mesh_shapes
 from tftrain.errors import ConfigError, StrategyError
 from tftrain.keras_api import tf
 from tftrain.notices import notice
@@ -117,10 +118,16 @@ def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
     keras_bridge.install()
     made = _MAKERS[chosen](cluster, options)
     where = f", {cluster.name} of {_size(cluster)} by {source}" if cluster else ""
-    count = made.num_replicas_in_sync
-    replicas = f"{count} replica" + "s" * (count > 1)
-    notice(f"strategy {chosen} ({reason}){where}, {replicas}")
+    notice(f"strategy {chosen} ({reason}){where}, {_extent(made)}")
     return chosen, made
+
+
+def _extent(made: Any) -> str:
+    """How far a strategy reaches, in words."""
+    if is_model_parallel(made):
+        return f"mesh {mesh_shapes.shown(made.axes)}"
+    count = made.num_replicas_in_sync
+    return f"{count} replica" + "s" * (count > 1)
 
 
 def _size(cluster: Cluster) -> str:
@@ -205,7 +212,7 @@ def _tpu(cluster: Cluster | None, options: dict[str, Any]) -> Any:
 
 def _model_parallel(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     from tftrain.distribute import layouts
-    from tftrain.distribute.tensor_parallel import devices, mesh_shapes
+    from tftrain.distribute.tensor_parallel import devices
 
     axes = mesh_shapes.parse(options["mesh"])
     layout = layouts.resolve(options["layout"] or "auto", axes)

@@ -46,6 +46,10 @@ def parse(mesh: Mapping[str, int] | str) -> dict[str, int]:
     return dict(mesh)
 
 
+def _number(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 def problems(mesh: Any) -> Iterator[str]:
     """What is wrong with a mesh, in a sentence."""
     try:

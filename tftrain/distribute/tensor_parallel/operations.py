@@ -1,4 +1,4 @@
-"""Operations that DTensor cannot share out as they are: what is done about them, and what is not."""
+"""Operations that DTensor cannot share out as they are, and what is done about them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ def whole(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if trace is None:
         return result
     return dtensor.relayout(result, trace.strategy.layout(*[None] * result.shape.rank))
+
+
+def chosen(original: Callable[..., Any], pred: Any, true_fn: Any, false_fn: Any) -> Any:
+    """A condition, in which a step's variables may be assigned: both branches, and a choice."""
+    trace = step_trace.current()
+    if trace is None or isinstance(pred, bool):
+        return original(pred, true_fn, false_fn)
+    return trace.choose(pred, true_fn, false_fn)
 
 
 def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -74,9 +82,8 @@ def _refusal(layer: Any) -> str | None:
             "its gradient cannot be shared out; use MaxPooling, a convolution with strides, or "
             "GlobalAveragePooling"
         )
-    if isinstance(layer, (kinds.DepthwiseConv1D, kinds.DepthwiseConv2D)) or isinstance(
-        layer, (kinds.SeparableConv1D, kinds.SeparableConv2D)
-    ):
+    depthwise = (kinds.DepthwiseConv1D, kinds.DepthwiseConv2D)
+    if isinstance(layer, (*depthwise, kinds.SeparableConv1D, kinds.SeparableConv2D)):
         return f"the gradient of depthwise kernels cannot be shared out; use Conv, or {_REMEDY}"
     return None
 

@@ -43,7 +43,7 @@ class StepTrace:
         """Within the block variables read and write here, and `tf.cond` chooses values."""
         global _current
         outer, cond = _current, tf.cond
-        _current, tf.cond = self, self._choose
+        _current, tf.cond = self, self.choose
         try:
             yield
         finally:
@@ -88,7 +88,7 @@ class StepTrace:
                 late.append((variable, value))
         return late
 
-    def _choose(
+    def choose(
         self,
         pred: Any,
         true_fn: Callable[[], Any] | None = None,

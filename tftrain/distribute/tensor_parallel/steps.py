@@ -74,6 +74,7 @@ class MeshStep:
         self._graph: Any = None
 
     def __call__(self, batch: Any) -> Any:
+        """What the step returns, on the host."""
         batch = keras.tree.map_structure(_tensor, batch)
         axis = self._strategy.batch_axis(batch)
         given = keras.tree.map_structure(lambda leaf: self._put(leaf, axis), batch)
