@@ -92,7 +92,7 @@ class BadStepNotes:
     def note(self, step: StepInTrace, bound: Any) -> None:
         """Notes a bad step; where it is traced, in the branch of bad steps."""
         finite = tf.math.is_finite(step.sums)
-        wrong = tf.argmin(tf.cast(finite, tf.int32))  # the first one
+        wrong = tf.argmax(tf.cast(~finite, tf.int32))  # the first one; DTensor has no argmin
         positions = [self._paths.index(variable.path) for variable in step.variables]
         variable = tf.where(tf.reduce_all(finite), -1, tf.gather(positions, wrong))
         total = tf.gather(step.sums, wrong)

@@ -12,12 +12,13 @@ Making a strategy also activates the repairs of Keras (`keras_bridge`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tftrain.distribute import clusters, roles, runtime
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.strategy_options import OPTIONS, check_options
+from tftrain.distribute.tensor_parallel import is_model_parallel, mesh_shapes
 from tftrain.errors import ConfigError, StrategyError
 from tftrain.keras_api import tf
 from tftrain.notices import notice
@@ -32,6 +33,8 @@ def strategy(
     *,
     devices: int | None = None,
     sync_every: int | None = None,
+    mesh: Mapping[str, int] | str | None = None,
+    layout: Any = None,
     memory_per_device: str | float | None = None,
     model: Any = None,
     batch_size: int | None = None,
@@ -43,11 +46,17 @@ def strategy(
     Args:
         name: `auto` looks at TF_CONFIG, Slurm, the Kubernetes index, TPU and GPUs, in this
             order; `one` device; `mirrored` over the devices of this machine; `multiworker` over
-            the workers of a cluster; `ps` with parameter servers; `tpu`.
+            the workers of a cluster; `ps` with parameter servers; `tpu`; `model_parallel`, whose
+            devices each hold a part of the model.
         devices: How many devices `mirrored` uses: GPUs, or logical CPU devices where there is
             no GPU (for trying out; they share the cores).
         sync_every: Local SGD under `multiworker`: workers average their parameters every so
             many steps instead of their gradients at every step.
+        mesh: Of `model_parallel`: sizes of its axes by name, `{"batch": 2, "model": 2}` or
+            `"batch=2,model=2"`. The batch is cut over `batch`, variables as the layout says.
+        layout: Of `model_parallel`: which axis each dimension of a variable is cut over, as a
+            mapping from regular expressions on paths to axes, or one of `layouts`, or its name;
+            `auto` if not given.
         memory_per_device: Of `auto`: as `2GiB`. The planner then chooses among one device, data
             parallelism, tensor parallelism (with data parallelism) and a pipeline what fits.
         model: With `memory_per_device`: a function without arguments that makes and compiles the
@@ -74,6 +83,8 @@ def strategy(
     asked = {
         "devices": devices,
         "sync_every": sync_every,
+        "mesh": mesh,
+        "layout": layout,
         "memory_per_device": memory_per_device,
     }
     check_options(name, **asked)
@@ -85,7 +96,7 @@ def strategy(
         return strategy(chosen.name, **options, **chosen.options, **times)
     if model is not None or batch_size is not None:
         raise ConfigError(["model and batch_size mean something with memory_per_device alone"])
-    key = (name, *asked.values())
+    key = (name, *map(_hashable, asked.values()))
     if key not in _made:
         options = {
             **asked,
@@ -114,6 +125,10 @@ def _planned(model: Any, batch_size: int | None, memory: str | float, devices: i
         devices=devices or max(1, gpus),
         workers=workers,
     )
+
+
+def _hashable(option: Any) -> Any:
+    return tuple(option.items()) if isinstance(option, Mapping) else option
 
 
 def _expect_scope(chosen: str) -> None:
@@ -145,10 +160,16 @@ def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
     keras_bridge.install()
     made = _MAKERS[chosen](cluster, options)
     where = f", {cluster.name} of {_size(cluster)} by {source}" if cluster else ""
-    count = made.num_replicas_in_sync
-    replicas = f"{count} replica" + "s" * (count > 1)
-    notice(f"strategy {chosen} ({reason}){where}, {replicas}")
+    notice(f"strategy {chosen} ({reason}){where}, {_extent(made)}")
     return chosen, made
+
+
+def _extent(made: Any) -> str:
+    """How far a strategy reaches, in words."""
+    if is_model_parallel(made):
+        return f"mesh {mesh_shapes.shown(made.axes)}"
+    count = made.num_replicas_in_sync
+    return f"{count} replica" + "s" * (count > 1)
 
 
 def _size(cluster: Cluster) -> str:
@@ -231,6 +252,17 @@ def _tpu(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     return tpu.strategy()
 
 
+def _model_parallel(cluster: Cluster | None, options: dict[str, Any]) -> Any:
+    from tftrain.distribute import layouts
+    from tftrain.distribute.tensor_parallel import devices
+
+    axes = mesh_shapes.parse(options["mesh"])
+    layout = layouts.resolve(options["layout"] or "auto", axes)
+    devices.refuse_clusters()
+    names = devices.of_mesh(axes)
+    return devices.strategy(axes, names, layout)
+
+
 def _required(cluster: Cluster | None, name: str) -> Cluster:
     if cluster is None:
         raise StrategyError(
@@ -247,4 +279,5 @@ _MAKERS: dict[str, Callable[[Cluster | None, dict[str, Any]], Any]] = {
     "multiworker": _multiworker,
     "ps": _ps,
     "tpu": _tpu,
+    "model_parallel": _model_parallel,
 }

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tftrain.distribute import layouts
+from tftrain.distribute.tensor_parallel import mesh_shapes
 from tftrain.errors import ConfigError, UnknownName
 from tftrain.planning import units
 from tftrain.refusals import refusals
 
-NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
+NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu", "model_parallel")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +23,22 @@ class StrategyOption:
         strategies: Those that take it.
         least: The smallest number, of an option that is a number.
         why: Said besides where another strategy is given it.
-        form: Raises BadInput, given a value and its name, where the value cannot be read.
+        problems: Gives what is wrong with a value.
     """
 
     strategies: tuple[str, ...]
     least: int | None = None
     why: str = ""
-    form: Callable[[Any, str], Any] | None = None
+    problems: Callable[[Any], Iterator[str]] | None = None
+
+
+def _memory_problems(memory: Any) -> Iterator[str]:
+    yield from refusals(units.size, memory, "memory_per_device")
+
+
+def _layout_problems(layout: Any) -> Iterator[str]:
+    if isinstance(layout, str):
+        yield from refusals(layouts.check_name, layout)
 
 
 OPTIONS = {
@@ -36,8 +47,10 @@ OPTIONS = {
     ),
     "sync_every": StrategyOption(("auto", "multiworker"), least=1),
     "memory_per_device": StrategyOption(
-        ("auto",), why="the planner then chooses the strategy", form=units.size
+        ("auto",), why="the planner then chooses the strategy", problems=_memory_problems
     ),
+    "mesh": StrategyOption(("model_parallel",), problems=mesh_shapes.problems),
+    "layout": StrategyOption(("model_parallel",), problems=_layout_problems),
 }
 
 
@@ -56,6 +69,11 @@ def check_options(name: str, **options: Any) -> None:
         raise UnknownName("strategy", name, NAMES)
     given = {key: value for key, value in options.items() if value is not None}
     problems = [problem for key in given for problem in _problems(name, key, given[key])]
+    if name == "model_parallel" and "mesh" not in given:
+        problems.append(
+            "strategy 'model_parallel' needs a mesh: mesh={'batch': 1, 'model': 2} cuts "
+            "variables in two; in a flag --mesh=batch=1,model=2"
+        )
     if problems:
         raise ConfigError(problems)
 
@@ -69,8 +87,8 @@ def _problems(name: str, key: str, value: Any) -> Iterator[str]:
         )
     if option.least is not None and value < option.least:
         yield f"{key}={value}: expected {option.least} or more"
-    if option.form is not None:
-        yield from refusals(option.form, value, key)
+    if option.problems is not None:
+        yield from option.problems(value)
 
 
 def _listed(names: Iterable[str]) -> str:

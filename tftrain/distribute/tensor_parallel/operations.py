@@ -1,0 +1,102 @@
+"""Operations that DTensor cannot share out as they are, and what is done about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tensorflow.experimental import dtensor
+
+from tftrain.distribute.tensor_parallel import step_trace
+from tftrain.errors import StrategyError
+from tftrain.keras_api import keras, tf
+
+_OPERATION = (r"'tf\.(\w+)' op", r"expansion of tf\.(\w+)", r'operation: .*?"tf\.(\w+)"')
+_REMEDY = "put another layer in its place, or use the strategy 'mirrored' or 'pipeline'"
+
+
+def whole(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of an operation, the same on every device: random numbers are those of one."""
+    result = original(*args, **kwargs)
+    trace = step_trace.current()
+    if trace is None:
+        return result
+    return dtensor.relayout(result, trace.strategy.layout(*[None] * result.shape.rank))
+
+
+def chosen(original: Callable[..., Any], pred: Any, true_fn: Any, false_fn: Any) -> Any:
+    """A condition, in which a step's variables may be assigned: both branches, and a choice."""
+    trace = step_trace.current()
+    if trace is None or isinstance(pred, bool):
+        return original(pred, true_fn, false_fn)
+    return trace.choose(pred, true_fn, false_fn)
+
+
+def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    """An operation on images whose rows alone are shared out."""
+    if step_trace.current() is None:
+        return original(inputs, *args, **kwargs)
+    return _rows(original(_rows(inputs), *args, **kwargs))
+
+
+def by_rows_with_kernel(
+    original: Callable[..., Any], inputs: Any, kernel: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """Likewise, with the whole kernel, which is gathered for it and dropped again."""
+    if step_trace.current() is None:
+        return original(inputs, kernel, *args, **kwargs)
+    kernel = whole(lambda: tf.convert_to_tensor(kernel))
+    return _rows(original(_rows(inputs), kernel, *args, **kwargs))
+
+
+def _rows(value: Any) -> Any:
+    value = tf.convert_to_tensor(value)
+    trace = step_trace.current()
+    count, axis = value.shape[0], trace.batch_axis
+    if axis and (count is None or count % trace.strategy.axes[axis]):
+        axis = None
+    return dtensor.relayout(value, trace.strategy.layout(axis, *[None] * (value.shape.rank - 1)))
+
+
+def check_layers(model: Any) -> None:
+    """Checks that a model has no layer that cannot be run on a mesh.
+
+    Raises:
+        StrategyError: It has; all of them are named.
+    """
+    refused = [(layer, why) for layer in model._flatten_layers() if (why := _refusal(layer))]
+    if refused:
+        named = "; ".join(
+            f"{layer.name!r} ({type(layer).__name__}: {why})" for layer, why in refused
+        )
+        raise StrategyError(f"model_parallel cannot run layers of model {model.name!r}: {named}")
+
+
+def _refusal(layer: Any) -> str | None:
+    kinds = keras.layers
+    if isinstance(layer, (kinds.RNN, kinds.Bidirectional)):
+        return f"loops over steps cannot be shared out; {_REMEDY}"
+    if isinstance(layer, (kinds.AveragePooling1D, kinds.AveragePooling2D, kinds.AveragePooling3D)):
+        return (
+            "its gradient cannot be shared out; use MaxPooling, a convolution with strides, or "
+            "GlobalAveragePooling"
+        )
+    depthwise = (kinds.DepthwiseConv1D, kinds.DepthwiseConv2D)
+    if isinstance(layer, (*depthwise, kinds.SeparableConv1D, kinds.SeparableConv2D)):
+        return f"the gradient of depthwise kernels cannot be shared out; use Conv, or {_REMEDY}"
+    return None
+
+
+def reason(error: Exception, graph: Any) -> str | None:
+    """What DTensor could not do, in words: the operation, and the layers that have it."""
+    text = str(error)
+    found = next((m for pattern in _OPERATION if (m := re.search(pattern, text))), None)
+    if found is None:
+        return None
+    operation = found.group(1)
+    nodes = [] if graph is None else graph.get_operations()
+    names = dict.fromkeys(node.name.rpartition("/")[0] for node in nodes if node.type == operation)
+    places = ", ".join(repr(name) for name in list(names)[:3] if name)
+    where = f" (in {places})" if places else ""
+    return f"DTensor cannot share out the operation {operation!r}{where}: {_REMEDY}"
