@@ -12,7 +12,7 @@ Making a strategy also activates the repairs of Keras (`keras_bridge`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tftrain.distribute import clusters, roles, runtime
@@ -32,6 +32,10 @@ def strategy(
     *,
     devices: int | None = None,
     sync_every: int | None = None,
+    stages: int | None = None,
+    micro_batches: int | None = None,
+    cut: Sequence[str] | None = None,
+    schedule: str | None = None,
     start_timeout: float | None = None,
     peer_timeout: float = 20.0,
 ) -> Any:
@@ -39,12 +43,17 @@ def strategy(
 
     Args:
         name: `auto` looks at TF_CONFIG, Slurm, the Kubernetes index, TPU and GPUs, in this
-            order; `one` device; `mirrored` over the devices of this machine; `multiworker` over
-            the workers of a cluster; `ps` with parameter servers; `tpu`.
+            order; `one` device; `mirrored` over the devices of this machine; `pipeline`, which
+            gives each of them some of the layers; `multiworker` over the workers of a cluster;
+            `ps` with parameter servers; `tpu`.
         devices: How many devices `mirrored` uses: GPUs, or logical CPU devices where there is
             no GPU (for trying out; they share the cores).
         sync_every: Local SGD under `multiworker`: workers average their parameters every so
             many steps instead of their gradients at every step.
+        stages: Into how many parts `pipeline` cuts a model; as many as GPUs are visible, or 2.
+        micro_batches: Into how many parts `pipeline` cuts a batch; 4.
+        cut: Names of the layers with which stages of `pipeline` begin, in place of `stages`.
+        schedule: `1f1b` (as if left out) or `gpipe`: the order in which stages of `pipeline` work.
         start_timeout: Seconds to wait for the other workers at the start; 60, or what
             `TFTRAIN_START_TIMEOUT` says.
         peer_timeout: Seconds without a sign of life after which a worker is taken for dead.
@@ -61,7 +70,14 @@ def strategy(
         StrategyError: It cannot be made here, or not any more.
         PeerUnreachable: A worker did not answer in time.
     """
-    asked = {"devices": devices, "sync_every": sync_every}
+    asked = {
+        "devices": devices,
+        "sync_every": sync_every,
+        "stages": stages,
+        "micro_batches": micro_batches,
+        "cut": tuple(cut) if isinstance(cut, list) else cut,
+        "schedule": schedule,
+    }
     check_options(name, **asked)
     key = (name, *asked.values())
     if key not in _made:
@@ -163,6 +179,13 @@ def _mirrored(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     return tf.distribute.MirroredStrategy(names)
 
 
+def _pipeline(cluster: Cluster | None, options: dict[str, Any]) -> Any:
+    from tftrain.distribute.pipeline import options as pipeline_options
+
+    names = ("stages", "cut", "micro_batches", "schedule")
+    return pipeline_options.strategy(**{name: options[name] for name in names})
+
+
 def _multiworker(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     from tftrain.distribute import multiworker
     from tftrain.distribute.keras_bridge import lost_peer
@@ -204,6 +227,7 @@ def _required(cluster: Cluster | None, name: str) -> Cluster:
 _MAKERS: dict[str, Callable[[Cluster | None, dict[str, Any]], Any]] = {
     "one": _one,
     "mirrored": _mirrored,
+    "pipeline": _pipeline,
     "multiworker": _multiworker,
     "ps": _ps,
     "tpu": _tpu,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tftrain.errors import ConfigError, UnknownName
 
-NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu")
+NAMES = ("auto", "one", "mirrored", "pipeline", "multiworker", "ps", "tpu")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +19,13 @@ class StrategyOption:
         strategies: Those that take it.
         least: The smallest number, of an option that is a number.
         why: Said besides where another strategy is given it.
+        is_setting: Whether `tftrain train` and its config files have it.
     """
 
     strategies: tuple[str, ...]
     least: int | None = None
     why: str = ""
+    is_setting: bool = True
 
 
 OPTIONS = {
@@ -31,6 +33,11 @@ OPTIONS = {
         ("auto", "mirrored"), least=1, why="a cluster's workers use the devices they have"
     ),
     "sync_every": StrategyOption(("auto", "multiworker"), least=1),
+    "stages": StrategyOption(("pipeline",), least=2),
+    "micro_batches": StrategyOption(("pipeline",), least=1),
+    "cut": StrategyOption(("pipeline",), is_setting=False),
+    # A run's setting of that name is the learning rate's.
+    "schedule": StrategyOption(("pipeline",), is_setting=False),
 }
 
 
