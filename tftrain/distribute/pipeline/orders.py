@@ -52,13 +52,14 @@ def of_all(schedule: str, stages: int, micro_batches: int) -> Iterator[Work]:
     done: set[Work] = set()
     while any(queues):
         ready = [
-            queue.pop(0) for queue in queues if queue and _needs(queue[0], stages) <= done
+            queue.pop(0) for queue in queues if queue and needs(queue[0], stages) <= done
         ]
         done.update(ready)
         yield from ready
 
 
-def _needs(work: Work, stages: int) -> set[Work]:
+def needs(work: Work, stages: int) -> set[Work]:
+    """What must be done before: the stage before, or the stage after on the way back."""
     stage, micro_batch, direction = work
     if direction == FORWARD:
         return {Work(stage - 1, micro_batch, FORWARD)} if stage else set()

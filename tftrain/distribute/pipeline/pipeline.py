@@ -45,14 +45,22 @@ class Pipeline:
         self.batch_size: int | None = None
         self._told = ""
 
+    def require_trainable(self) -> None:
+        """Checks that training in micro-batches equals training on one device.
+
+        Raises:
+            StrategyError: A layer or an option is against it.
+        """
+        refusals.training(self.model, self.strategy.micro_batches)
+
     def prepare_training(self) -> None:
         """Checks, when a training begins, that it can; says what each device holds.
 
         Raises:
             StrategyError: It cannot equal training on one device.
         """
+        self.require_trainable()
         count = self.strategy.micro_batches
-        refusals.training(self.model, count)
         if self.batch_size is not None and self.batch_size < count:
             raise StrategyError(too_small(count, self.batch_size))
         table = str(placement.of(self.stages, self.model.optimizer))

@@ -11,6 +11,7 @@ from tftrain.keras_api import tf
 
 if TYPE_CHECKING:
     from tftrain.distribute.pipeline.pipeline import Pipeline
+    from tftrain.distribute.pipeline.schedules import Schedule
 
 HOST = "CPU:0"
 
@@ -60,6 +61,30 @@ class PipelineStrategy(tf.distribute.OneDeviceStrategy):
     def placement(self, model: Any) -> placement.Placement:
         """What each stage of a compiled model keeps on its device: printed, a table."""
         return placement.of(self.adopt(model).stages, model.optimizer)
+
+    def schedule(
+        self, model: Any, x: Any, y: Any = None, sample_weight: Any = None, *, repeats: int = 5
+    ) -> Schedule:
+        """Measures when each stage works on which micro-batch of a batch, and when it waits.
+
+        Forward and backward passes are run; the model stays as it is. The times are those of this
+        machine's CPU, of whichever devices the stages are on.
+
+        Args:
+            model: Compiled in this strategy's scope.
+            x: One batch's inputs, nested arrays.
+            y: Its targets.
+            sample_weight: Its weights.
+            repeats: How often it is measured; the run of the median duration is given.
+
+        Raises:
+            StrategyError: The model cannot be trained in a pipeline.
+        """
+        from tftrain.distribute.pipeline import measuring
+
+        pipeline = self.adopt(model)
+        pipeline.require_trainable()
+        return measuring.measure(pipeline, x, y, sample_weight, repeats)
 
     @contextlib.contextmanager
     def placing_on(self, device: str) -> Iterator[None]:
