@@ -34,7 +34,7 @@ def require_unused(strategy: str) -> None:
 
 
 def use_logical_cpus(count: int) -> list[str]:
-    """Splits the CPU into `count` logical devices, for trying out data parallelism.
+    """Splits the CPU into `count` logical devices, for trying out.
 
     Returns:
         Their names, e.g. `["CPU:0", "CPU:1"]`.

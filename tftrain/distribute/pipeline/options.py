@@ -42,10 +42,17 @@ def strategy(
             f"stages={count}, but {len(gpus)} GPU{'s are' if len(gpus) > 1 else ' is'} visible, "
             "and each stage needs one: ask for fewer stages"
         )
-    devices = [f"GPU:{i}" for i in range(count)] if gpus else runtime.use_logical_cpus(count)
+    devices = [f"GPU:{i}" for i in range(count)] if gpus else _cpus(count)
     from tftrain.distribute.pipeline.pipeline_strategy import PipelineStrategy
 
     return PipelineStrategy(devices, cut, micro_batches or 4, schedule or orders.NAMES[0])
+
+
+def _cpus(count: int) -> list[str]:
+    """Logical devices of this machine's CPU, for trying out."""
+    if runtime.is_running() and len(tf.config.list_logical_devices("CPU")) >= count:
+        return [f"CPU:{index}" for index in range(count)]
+    return runtime.use_logical_cpus(count)
 
 
 def _problems(stages: Any, cut: Any, schedule: Any) -> Iterator[str]:

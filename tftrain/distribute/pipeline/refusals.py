@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from tftrain.distribute.pipeline.stages import Stage
@@ -47,20 +46,13 @@ def training(model: Any, micro_batches: int) -> None:
     Raises:
         StrategyError: A layer would see something else, all are named.
     """
-    problems = list(_compiled(model))
+    problems = ["it is compiled without a loss"] if model._compile_loss is None else []
     for layer in model._flatten_layers(include_self=False):
         problem = _layer(layer, micro_batches)
         if problem:
             problems.append(f"layer {layer.name!r} ({type(layer).__name__}) {problem}")
     if problems:
         raise StrategyError("this model cannot be trained in a pipeline: " + "; ".join(problems))
-
-
-def _compiled(model: Any) -> Iterator[str]:
-    if model._compile_loss is None:
-        yield "it is compiled without a loss"
-    if model.jit_compile:
-        yield "jit_compile=True: XLA compiles for one device, leave it at 'auto'"
 
 
 def _layer(layer: Any, micro_batches: int) -> str | None:
