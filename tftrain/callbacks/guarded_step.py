@@ -62,6 +62,7 @@ class GuardedStep:
         # Instance attributes hide the methods; past Keras's tracking, which would look into them.
         model.__dict__["train_step"] = self.train_step
         model.__dict__["compute_loss"] = self.compute_loss
+        model.__dict__["_tftrain_note_loss"] = self.note_loss
         model.optimizer.__dict__["apply"] = self.apply
 
     @staticmethod
@@ -80,6 +81,7 @@ class GuardedStep:
         for owner, name in (
             (self._model, "train_step"),
             (self._model, "compute_loss"),
+            (self._model, "_tftrain_note_loss"),
             (self._optimizer, "apply"),
         ):
             owner.__dict__.pop(name, None)
@@ -115,10 +117,15 @@ class GuardedStep:
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """The model's loss, which is noted."""
         loss = self._compute_loss(*args, **kwargs)
-        step = getattr(self._local, "step", None)
-        if step is not None and loss is not None:
-            step.losses.append(loss)
+        if loss is not None:
+            self.note_loss(loss)
         return loss
+
+    def note_loss(self, loss: Any) -> None:
+        """Notes a loss of the step; called where a step computes it past `compute_loss`."""
+        step = getattr(self._local, "step", None)
+        if step is not None:
+            step.losses.append(loss)
 
     def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
         """The optimizer's update, if the step counts; in a replica."""

@@ -12,7 +12,7 @@ Making a strategy also activates the repairs of Keras (`keras_bridge`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tftrain.distribute import clusters, roles, runtime
@@ -38,6 +38,10 @@ def strategy(
     memory_per_device: str | float | None = None,
     model: Any = None,
     batch_size: int | None = None,
+    stages: int | None = None,
+    micro_batches: int | None = None,
+    cut: Sequence[str] | None = None,
+    schedule: str | None = None,
     start_timeout: float | None = None,
     peer_timeout: float = 20.0,
 ) -> Any:
@@ -47,7 +51,8 @@ def strategy(
         name: `auto` looks at TF_CONFIG, Slurm, the Kubernetes index, TPU and GPUs, in this
             order; `one` device; `mirrored` over the devices of this machine; `multiworker` over
             the workers of a cluster; `ps` with parameter servers; `tpu`; `model_parallel`, whose
-            devices each hold a part of the model.
+            devices each hold a part of every layer; `pipeline`, whose devices each hold some of
+            the layers.
         devices: How many devices `mirrored` uses: GPUs, or logical CPU devices where there is
             no GPU (for trying out; they share the cores).
         sync_every: Local SGD under `multiworker`: workers average their parameters every so
@@ -63,6 +68,10 @@ def strategy(
             model, which is called where variables take no memory, or a
             `tftrain.planning.ModelProfile`.
         batch_size: With `memory_per_device`: examples a step, of all devices together.
+        stages: Into how many parts `pipeline` cuts a model; as many as GPUs are visible, or 2.
+        micro_batches: Into how many parts `pipeline` cuts a batch; 4.
+        cut: Names of the layers with which stages of `pipeline` begin, in place of `stages`.
+        schedule: `1f1b` (as if left out) or `gpipe`: the order in which stages of `pipeline` work.
         start_timeout: Seconds to wait for the other workers at the start; 60, or what
             `TFTRAIN_START_TIMEOUT` says.
         peer_timeout: Seconds without a sign of life after which a worker is taken for dead.
@@ -86,6 +95,10 @@ def strategy(
         "mesh": mesh,
         "layout": layout,
         "memory_per_device": memory_per_device,
+        "stages": stages,
+        "micro_batches": micro_batches,
+        "cut": cut,
+        "schedule": schedule,
     }
     check_options(name, **asked)
     times = {"start_timeout": start_timeout, "peer_timeout": peer_timeout}
@@ -128,7 +141,9 @@ def _planned(model: Any, batch_size: int | None, memory: str | float, devices: i
 
 
 def _hashable(option: Any) -> Any:
-    return tuple(option.items()) if isinstance(option, Mapping) else option
+    if isinstance(option, Mapping):
+        return tuple(option.items())
+    return tuple(option) if isinstance(option, list) else option
 
 
 def _expect_scope(chosen: str) -> None:
@@ -224,6 +239,13 @@ def _mirrored(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     return tf.distribute.MirroredStrategy(names)
 
 
+def _pipeline(cluster: Cluster | None, options: dict[str, Any]) -> Any:
+    from tftrain.distribute.pipeline import options as pipeline_options
+
+    names = ("stages", "cut", "micro_batches", "schedule")
+    return pipeline_options.strategy(**{name: options[name] for name in names})
+
+
 def _multiworker(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     from tftrain.distribute import multiworker
     from tftrain.distribute.keras_bridge import lost_peer
@@ -276,6 +298,7 @@ def _required(cluster: Cluster | None, name: str) -> Cluster:
 _MAKERS: dict[str, Callable[[Cluster | None, dict[str, Any]], Any]] = {
     "one": _one,
     "mirrored": _mirrored,
+    "pipeline": _pipeline,
     "multiworker": _multiworker,
     "ps": _ps,
     "tpu": _tpu,

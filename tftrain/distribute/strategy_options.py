@@ -12,7 +12,7 @@ from tftrain.errors import ConfigError, UnknownName
 from tftrain.planning import units
 from tftrain.refusals import refusals
 
-NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu", "model_parallel")
+NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu", "model_parallel", "pipeline")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,14 @@ class StrategyOption:
         least: The smallest number, of an option that is a number.
         why: Said besides where another strategy is given it.
         problems: Gives what is wrong with a value.
+        is_setting: Whether `tftrain train` and its config files have it.
     """
 
     strategies: tuple[str, ...]
     least: int | None = None
     why: str = ""
     problems: Callable[[Any], Iterator[str]] | None = None
+    is_setting: bool = True
 
 
 def _memory_problems(memory: Any) -> Iterator[str]:
@@ -51,6 +53,11 @@ OPTIONS = {
     ),
     "mesh": StrategyOption(("model_parallel",), problems=mesh_shapes.problems),
     "layout": StrategyOption(("model_parallel",), problems=_layout_problems),
+    "stages": StrategyOption(("pipeline",), least=2),
+    "micro_batches": StrategyOption(("pipeline",), least=1),
+    "cut": StrategyOption(("pipeline",), is_setting=False),
+    # A run's setting of that name is the learning rate's.
+    "schedule": StrategyOption(("pipeline",), is_setting=False),
 }
 
 

@@ -58,6 +58,8 @@ class TrainConfig:
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
     memory_per_device: str | None = _setting(None, "with auto: 2GiB; the planner chooses", str)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
+    stages: int | None = _setting(None, "with pipeline: parts of the model, one a device", int)
+    micro_batches: int | None = _setting(None, "with pipeline: parts of a batch (4)", int)
     engine: str = _setting("auto", "|".join(engines.NAMES), str)
     gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)
     nan_guard: str | None = _setting(None, f"{'|'.join(optimization.GUARDS)} bad steps", str)
@@ -92,8 +94,8 @@ def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
 
 def strategy_options(config: TrainConfig) -> dict[str, Any]:
     """What is asked of the strategy besides its name."""
-    settings = {field.name for field in dataclasses.fields(config)}
-    return {name: getattr(config, name) for name in distribute.OPTIONS if name in settings}
+    settings = [name for name, option in distribute.OPTIONS.items() if option.is_setting]
+    return {name: getattr(config, name) for name in settings}
 
 
 def read_file(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from tftrain.distribute.keras_bridge.replication import is_replicated
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.parameter_server import is_parameter_server
+from tftrain.distribute.pipeline.pipeline_strategy import is_pipeline
 from tftrain.keras_api import keras, tf
 from tftrain.training.engines import FUSED, FUSED_XLA, KERAS, MULTI_STEP
 from tftrain.training.fit_data import FitData
@@ -58,6 +59,8 @@ def _of_strategy(engine: str, strategy: Any) -> str | None:
         return "workers take steps on their own under this strategy"
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return "on TPUs Keras has loops of its own: compile with steps_per_execution"
+    if engine in (FUSED, FUSED_XLA) and is_pipeline(strategy):
+        return "stages of a pipeline are on several devices"
     if engine in (FUSED, FUSED_XLA) and is_replicated(strategy):
         return f"batches are divided between replicas under {name}"
     return None

@@ -34,11 +34,19 @@ def require_compilable(strategy: Any) -> None:
     """Checks that XLA can compile a step of `strategy`.
 
     Raises:
-        StrategyError: Its replicas exchange within the step.
+        StrategyError: Its replicas or stages exchange within the step.
     """
+    from tftrain.distribute.pipeline.pipeline_strategy import is_pipeline
+
     if is_replicated(strategy):
         raise StrategyError(
             f"jit_compile=True cannot work under {type(strategy).__name__} (replicas in step: "
             f"{strategy.num_replicas_in_sync}): XLA compiles for one device, and replicas "
             "exchange within a step; leave jit_compile at 'auto'"
+        )
+    if is_pipeline(strategy):
+        raise StrategyError(
+            f"jit_compile=True cannot work under {type(strategy).__name__} (stages: "
+            f"{len(strategy.devices)}): XLA compiles for one device, and each stage is on its "
+            "own; leave jit_compile at 'auto'"
         )

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 from tftrain.distribute.keras_bridge import row_share
-from tftrain.distribute.keras_bridge.replication import sum_over_replicas
 from tftrain.keras_api import keras, tf
 
 _ROW_MEANS = ("sum_over_batch_size", "mean")
@@ -86,7 +85,7 @@ def _reduced(single: Callable[..., Any]) -> Callable[..., Any]:
             return as_part_of_sum(share.part(tf.reduce_sum(values)), share)
         if reduction == "mean_with_sample_weight" and sample_weight is not None:
             weight = share.part(tf.reduce_sum(tf.cast(sample_weight, values.dtype)))
-            (all_weight,) = sum_over_replicas([tf.stop_gradient(weight)])
+            (all_weight,) = share.sum_over_parts([tf.stop_gradient(weight)])
             part = tf.math.divide_no_nan(share.part(tf.reduce_sum(values)), all_weight)
             return as_part_of_sum(part, share)
         return single(values, sample_weight, reduction)
@@ -100,16 +99,16 @@ def _masked(single: Callable[..., Any]) -> Callable[..., Any]:
         share = row_share.current()
         if share is None or mask is None or reduction not in _ROW_MEANS:
             return weight
-        return weight * _mask_correction(mask, weight.dtype)
+        return weight * _mask_correction(mask, weight.dtype, share)
 
     return apply_mask
 
 
-def _mask_correction(mask: Any, dtype: Any) -> Any:
+def _mask_correction(mask: Any, dtype: Any, share: row_share.RowShare) -> Any:
     """The weight total/valid over all replicas, relative to the one over this replica."""
     total = tf.cast(tf.size(mask), tf.float32)
     valid = tf.reduce_sum(tf.cast(mask, tf.float32))
-    all_total, all_valid = sum_over_replicas([total, valid])
+    all_total, all_valid = share.sum_over_parts([total, valid])
     here = tf.math.divide_no_nan(valid, total)
     return tf.cast(here * tf.math.divide_no_nan(all_total, all_valid), dtype)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tftrain.distribute.keras_bridge.replication import sum_over_replicas
@@ -47,6 +47,10 @@ class RowShare:
         """Gives the replica's part of a sum over all rows, from the sum over its own."""
         return total if self.is_copy is None else total * tf.cast(~self.is_copy, total.dtype)
 
+    def sum_over_parts(self, tensors: Sequence[Any]) -> list[Any]:
+        """Sums each tensor over all parts of the global batch."""
+        return sum_over_replicas(tensors)
+
 
 def _is_copy(all_rows: Any) -> Any:
     context = tf.distribute.get_replica_context()
@@ -66,10 +70,17 @@ def row_share(data: Any, all_rows: Any | None, may_copy: bool = False) -> Iterat
         all_rows: Rows of the global batch, or None to count them with an all-reduce.
         may_copy: Whether a batch of fewer rows than replicas is copied to every replica.
     """
+    with sharing(RowShare(count_rows(data), all_rows, may_copy)) as share:
+        yield share
+
+
+@contextlib.contextmanager
+def sharing(share: RowShare) -> Iterator[RowShare]:
+    """Tells the repairs, within the block, of this share."""
     previous = current()
-    _active.share = RowShare(count_rows(data), all_rows, may_copy)
+    _active.share = share
     try:
-        yield _active.share
+        yield share
     finally:
         _active.share = previous
 

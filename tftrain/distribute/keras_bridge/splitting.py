@@ -32,7 +32,7 @@ def split_for_replicas(batch: Any, strategy: Any) -> tuple[tuple[Any, Any], ...]
     rows = count_rows(batch)
     first = first_replica(strategy)
     return tuple(
-        (_slice(batch, replica, strategy.num_replicas_in_sync, rows), tf.cast(rows, tf.int64))
+        (slice_rows(batch, replica, strategy.num_replicas_in_sync, rows), tf.cast(rows, tf.int64))
         for replica in range(first, first + local_replicas(strategy))
     )
 
@@ -41,7 +41,8 @@ def _as_tensor(leaf: Any) -> Any:
     return tf.convert_to_tensor(leaf) if is_batched(leaf) and not tf.is_tensor(leaf) else leaf
 
 
-def _slice(batch: Any, replica: int, replicas: int, rows: Any) -> Any:
+def slice_rows(batch: Any, replica: int, replicas: int, rows: Any) -> Any:
+    """Gives one slice of nested tensors that have so many rows."""
     begin, end = bounds(replica, replicas, rows)
     return keras.tree.map_structure(lambda leaf: _rows(leaf, begin, end), batch)
 
