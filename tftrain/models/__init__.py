@@ -10,9 +10,22 @@ from tftrain.errors import BadInput, UnknownName
 from tftrain.keras_api import keras
 from tftrain.models.convolutional import cnn
 from tftrain.models.feedforward import linear, mlp
+from tftrain.models.multi_task import learn_task_weights, multi_task
 from tftrain.models.recurrent import rnn
 
-__all__ = ["by_name", "check_dropout", "check_name", "cnn", "linear", "mlp", "names", "rnn"]
+__all__ = [
+    "by_name",
+    "check_dropout",
+    "check_name",
+    "cnn",
+    "learn_task_weights",
+    "linear",
+    "mlp",
+    "multi_task",
+    "names",
+    "register",
+    "rnn",
+]
 
 _BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "cnn": cnn,
@@ -76,3 +89,12 @@ def by_name(
     check_dropout(name, dropout)
     options: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
     return _BUILDERS[name](input_shape, classes=classes, **options)
+
+
+def register() -> None:
+    """Makes Keras know models that weigh their tasks, so that it can load them.
+
+    To be called before `keras.models.load_model` in a program that makes none itself; the `tftrain`
+    command does.
+    """
+    from tftrain.models import weighted_tasks  # noqa: F401 - registers
