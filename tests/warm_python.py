@@ -189,7 +189,10 @@ def _import_everything():
     import sklearn.datasets  # noqa: F401
 
     import tftrain.callbacks
+    import tftrain.cli.evaluate
+    import tftrain.cli.finetune
     import tftrain.cli.main
+    import tftrain.cli.train
     import tftrain.training.fitting  # noqa: F401
     from tftrain.keras_api import keras
 

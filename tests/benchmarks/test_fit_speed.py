@@ -1,7 +1,6 @@
 """The benchmark of `fit` runs and adds up; its figures are not judged here."""
 
 import json
-import os
 import runpy
 import subprocess
 import sys
@@ -30,20 +29,11 @@ MODELS = {  # what the benchmark's networks are in tftrain
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
+def quick(printed_by, tmp_path_factory):
     """What a short run prints about one workload, and the picture's path."""
     plot = tmp_path_factory.mktemp("plot") / "speed.png"
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, SCRIPT, "--quick", "--only=mlp-128", f"--plot={plot}"]
-    done = subprocess.run(
-        [*command, "--programs=keras,tf_keras,floor"],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout.splitlines(), plot
+    programs = "--programs=keras,tf_keras,floor"
+    return printed_by("fit_speed", "--only=mlp-128", programs, f"--plot={plot}"), plot
 
 
 @pytest.fixture(scope="module")

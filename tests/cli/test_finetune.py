@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import warm_python
-from tests.cli.trainings import metrics, train
+from tests.cli.trainings import QUICK, metrics, train
 from tests.event_files import IS_TENSORBOARD_INSTALLED, scalars
 from tests.waiting import wait_until
 from tftrain import optim
@@ -19,7 +19,7 @@ from tftrain.keras_api import keras
 
 
 def finetune(*arguments):
-    return main(["finetune", "--noverify_export", *map(str, arguments)])
+    return main(["finetune", *QUICK[1:], *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,8 @@ def tuned(finished_run, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "tuned"
     flags = ["--freeze=-1", "--unfreeze=1:*", "--layer_decay=0.5", "--clip=global_norm:1"]
     given = ["--epochs=2", "--labels_per_class=20", "--schedule=cosine", "--seed=3"]
-    assert finetune(finished_run, *flags, *given, f"--out={out}") == 0
+    command = ["finetune", "--noverify_export", str(finished_run)]  # with a report
+    assert main([*command, *flags, *given, f"--out={out}"]) == 0
     return out
 
 

@@ -1,10 +1,13 @@
-"""Trainings whose exports are not the subject, and so are not verified: that takes a process."""
+"""Trainings whose exports and reports are not the subject.
+
+Verifying takes a process, and drawing as long as such a training itself.
+"""
 
 import json
 
 from tftrain.cli.main import main
 
-QUICK = ("train", "--noverify_export")
+QUICK = ("train", "--noverify_export", "--noreport")
 
 
 def train(*flags):

@@ -85,6 +85,7 @@ def test_as_dict_is_json(compared):
         (["a", "b"], Y, [SURE], "2 names do not fit"),
         (["a", "b"], Y[:0], [SURE[:0], SURE[:0]], "the test set is empty"),
         (["a", "b"], Y, [SURE, SURE[:9]], "answers of b have shape"),
+        (["a", "b"], Y - 1, [SURE, SURE], "the least -1; expected integers"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(names, y, probabilities, message):

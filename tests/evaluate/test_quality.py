@@ -56,6 +56,8 @@ def test_counts_add_up(count, classes, seed):
         (Y, P[:, :2], r"shape \(4, 2\) for 3 classes"),
         (Y + 1, P, "from 1 to 3; expected integers from 0 to 2"),
         (Y.astype(float), P, "are float64"),
+        (Y.astype(str), P, r"are <U21 of shape \(4,\); expected integers"),
+        (Y[:, None], P, r"of shape \(4, 1\), the least 0; expected integers"),
         (Y, 9 * P, "are no probabilities"),
     ],
 )

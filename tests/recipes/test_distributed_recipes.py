@@ -12,14 +12,12 @@ from tftrain.keras_api import keras
 LIMIT = 150
 
 
-def run(name, folder, *arguments, **cluster):
+def run(name, folder, *arguments, warm=True, **cluster):
     """Runs a recipe in `folder`, by `tftrain launch` where there is a cluster; its output."""
     command = [str(ROOT / f"recipes/{name}.py"), "--epochs=1", *arguments]
     options = {"cwd": folder, "limit": LIMIT, "CUDA_VISIBLE_DEVICES": "", **cluster}
-    if cluster:  # as users start it
-        result = launched_job.launch(command, warm=False, **options)
-    else:
-        result = launched_job.run(command, **options)
+    start = launched_job.launch if cluster else launched_job.run
+    result = start(command, warm=warm, **options)
     return result.status, result.output
 
 
@@ -32,7 +30,8 @@ def alone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two_workers")
-    out = run("multiworker_mnist", folder, "--dataset=digits", workers=2)
+    # As users start it: processes of which none is a copy of another.
+    out = run("multiworker_mnist", folder, "--dataset=digits", workers=2, warm=False)
     return (*out, folder)
 
 

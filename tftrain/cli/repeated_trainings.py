@@ -25,6 +25,7 @@ from tftrain.errors import EvaluationError, RunFolderError, TrainingFailed
 FOLDER = "stability"
 PYTHON = (sys.executable,)
 _LARGEST_SEED = 2**31
+_SPARED = ("--noverify_export", "--noreport")
 _STARTED_HERE = ("auto", "one", "mirrored")
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -153,9 +154,9 @@ def flags(one: Repetition, settings: Path) -> list[str]:
     """Of `tftrain train`, to begin the training or to go on with it."""
     out = f"--out={one.folder.path}"
     if _is_same(one) and one.folder.checkpoints.is_dir():
-        return ["--resume", out, "--noverify_export"]
+        return ["--resume", out, *_SPARED]
     replaced = ["--overwrite"] if one.folder.config.is_file() else []
-    return [f"--config={settings}", out, "--noverify_export", *replaced]
+    return [f"--config={settings}", out, *_SPARED, *replaced]
 
 
 def _alone(command: Sequence[str]) -> int:

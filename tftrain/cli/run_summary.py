@@ -16,7 +16,7 @@ def of(folder: training.RunFolder, exported: Path) -> str:
         "training": f"{result['train_seconds']:.1f} s",
         "speed": f"{result['examples_per_second']:,.0f} examples/s",
         "model": folder.model,
-        "report": folder.report,
+        **({"report": folder.report} if folder.report.exists() else {}),
         "SavedModel": exported,
     }
     if result["test_loss"] is None:

@@ -23,6 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Where to write, what to record, whether to check the export."""
     flags.DEFINE_string("out", None, "run folder (default: the next free one in runs/)", values)
     flags.DEFINE_bool("overwrite", False, "replace the run in --out", flag_values=values)
+    flags.DEFINE_bool("report", True, "write RUN/report.html", flag_values=values)
     flags.DEFINE_bool(
         "verify_export", True, "compare the SavedModel with the model before publishing", values
     )
@@ -96,7 +97,10 @@ def export_and_report(
     experiment: training.Experiment, folder: training.RunFolder, values: flags.FlagValues
 ) -> Path:
     """Writes the page of a trained model and its SavedModel; gives the folder of that."""
-    report.write(folder, experiment.splits, experiment.model)
+    if values.report:
+        report.write(folder, experiment.splits, experiment.model)
+    else:
+        folder.report.unlink(missing_ok=True)  # it would be of the run before it was gone on with
     return export.saved_model(
         experiment.model,
         folder.saved_model,

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from tftrain.errors import EvaluationError
+from tftrain.evaluate.checked_answers import true_classes
 from tftrain.evaluate.named_metrics import cross_entropy
 
 
@@ -33,16 +34,15 @@ def right_answers(y: np.ndarray, probabilities: np.ndarray, whose: str) -> Right
     """Judges probabilities `[N, K]` against true classes `[N]`.
 
     Raises:
-        EvaluationError: There is no example, or the shapes do not fit each other.
+        EvaluationError: There is no example, there are no such classes, or the two do not fit each
+            other.
 
     Example:
         >>> given = right_answers(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), "a model")
         >>> given.right.tolist(), given.accuracy
         ([True, False], 0.5)
     """
-    y, probabilities = np.asarray(y), np.asarray(probabilities)
-    if len(y) == 0:
-        raise EvaluationError(["the test set is empty; expected at least one example"])
+    y, probabilities = true_classes(y, "test "), np.asarray(probabilities)
     if probabilities.ndim != 2 or len(probabilities) != len(y) or y.max() >= probabilities.shape[1]:
         raise EvaluationError(
             [
