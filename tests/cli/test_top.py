@@ -115,7 +115,7 @@ def test_tasks_that_tell_nothing(capsys):
         ({"status": "finished"}, "finished, 2 epochs behind it"),
         ({"status": "preempted"}, "preempted, 2 epochs"),
         ({"status": "running"}, "unfinished: its process is gone, 2 epochs"),
-        ({}, "not begun"),
+        ({}, "has not begun to train"),
     ],
 )
 def test_a_run_that_has_ended(tmp_path, capsys, result, said):
