@@ -192,6 +192,7 @@ def test_a_launched_training(tmp_path, capsys):
                 for task in job["tasks"]}  # fmt: skip
 
     def both_train():
+        time.sleep(0.5)
         return [(each["epoch"] or 0) > 1 for each in tasks().values()] == [True, True]
 
     with subprocess.Popen(job, cwd=tmp_path, stdout=subprocess.DEVNULL) as launcher:
