@@ -115,7 +115,7 @@ def test_tasks_that_tell_nothing(capsys):
         ({"status": "finished"}, "finished, 2 epochs behind it"),
         ({"status": "preempted"}, "preempted, 2 epochs"),
         ({"status": "running"}, "unfinished: its process is gone, 2 epochs"),
-        ({}, "not begun"),
+        ({}, "has not begun to train"),
     ],
 )
 def test_a_run_that_has_ended(tmp_path, capsys, result, said):
@@ -192,6 +192,7 @@ def test_a_launched_training(tmp_path, capsys):
                 for task in job["tasks"]}  # fmt: skip
 
     def both_train():
+        time.sleep(0.5)
         return [(each["epoch"] or 0) > 1 for each in tasks().values()] == [True, True]
 
     with subprocess.Popen(job, cwd=tmp_path, stdout=subprocess.DEVNULL) as launcher:

@@ -9,6 +9,7 @@ import time
 import pytest
 from cluster_processes import free_ports
 
+from tftrain import live
 from tftrain.distribute import task_server
 from tftrain.errors import CoordinatorMissing
 
@@ -20,13 +21,21 @@ def test_worker_gives_up_when_no_coordinator_appears():
         task_server.serve(cluster, "worker", 0, start_limit=0.5)
 
 
-def test_worker_ends_with_status_0_after_the_coordinator_fell_silent():
+def test_worker_ends_with_status_0_after_the_coordinator_fell_silent(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFTRAIN_LIVE_DIR", str(tmp_path))
     listening = socket.create_server(("127.0.0.1", 0))
     worker, server = (f"127.0.0.1:{port}" for port in free_ports(2))
     chief = f"127.0.0.1:{listening.getsockname()[1]}"
-    threading.Timer(1.0, listening.close).start()
+    seen = []
+
+    def leave():
+        seen.extend(task.state() for job in live.running() for task in job.tasks)
+        listening.close()
+
+    threading.Timer(1.0, leave).start()
     started = time.monotonic()
     with pytest.raises(SystemExit) as ended:
         task_server.serve({"chief": [chief], "worker": [worker], "ps": [server]}, "ps", 0, grace=1)
     assert ended.value.code == 0
+    assert seen == ["serving"]
     assert time.monotonic() - started < 10

@@ -145,6 +145,11 @@ def test_state(told, later, state):
     assert task.is_hung(now=later) == state.startswith(("silent", "no step"))
 
 
+def test_a_task_that_takes_no_steps_tells_of_none(publisher):
+    publisher("ps 0", job="j").write({"phase": "serving"})
+    assert live.running()[0].tasks[0].state() == "serving"
+
+
 def test_a_number_that_another_process_has_now_is_not_the_one():
     assert usage.is_alive(os.getpid(), usage.started_at(os.getpid()))
     assert not usage.is_alive(os.getpid(), usage.started_at(os.getpid()) - 60)

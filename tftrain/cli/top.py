@@ -116,8 +116,9 @@ def _find(name: str | None) -> list[live.Job]:
 def _ended(name: str) -> str:
     """What became of a run."""
     folder = training.RunFolder(name)
-    result = folder.read_result() if folder.result.is_file() else {}
-    status = result.get("status", "not begun")
+    if not folder.result.is_file():
+        return f"{name} has not begun to train"
+    status = folder.read_result()["status"]
     if status == "running":  # so says the file of one that was killed
         status = "unfinished: its process is gone"
     return f"{name} does not run: {status}, {len(folder.read_metrics())} epochs behind it"

@@ -82,8 +82,9 @@ class Task:
     def _is_stuck(self, idle: float) -> bool:
         if self.told["phase"] == "starting":
             return idle > _FIRST_STEP_SECS
-        longest = max(_LEAST_SECS, _GAPS * self.told["longest_gap"])
-        return self.told["phase"] == "training" and idle > longest
+        if self.told["phase"] != "training":
+            return False
+        return idle > max(_LEAST_SECS, _GAPS * self.told["longest_gap"])
 
 
 @dataclasses.dataclass(frozen=True)
