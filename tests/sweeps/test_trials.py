@@ -118,7 +118,8 @@ def test_as_many_run_side_by_side_as_are_asked_for(out):
         return training(epochs=10)(trial)
 
     sweeps.run({"loss": [1.0, 2.0, 3.0, 4.0]}, command, out, parallel=2, **QUIET)
-    assert counts == [0, 1, 1, 1]  # others than the one that begins
+    assert counts[:2] == [0, 1]  # others than the one that begins
+    assert max(counts) == 1
 
 
 def interrupted(out, number):
