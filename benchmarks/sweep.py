@@ -1,7 +1,7 @@
 """Target: trials of `tftrain sweep` side by side, each on its share of the cores, are done sooner
 than one after another, and no later than trainings that are left to the system (ratios above 1).
 
-    python benchmarks/sweep.py            # about ten minutes on two cores
+    python benchmarks/sweep.py            # about five minutes on two idle cores
     python benchmarks/sweep.py --quick    # its figures mean nothing
 
 The same trainings, which differ in their seed only, in three ways: `one by one`, each on the whole
@@ -35,7 +35,7 @@ PACKAGES = ("tensorflow", "keras", "optuna")
 LIMIT_SECONDS = 600.0
 CORES = len(os.sched_getaffinity(0))
 
-CASES = {"mlp": ["--epochs=100", "--batch_size=8"], "cnn": ["--epochs=20"]}
+CASES = {"mlp": ["--epochs=40", "--batch_size=8"], "cnn": ["--epochs=10"]}
 MODELS = flags.DEFINE_multi_enum("models", list(CASES), list(CASES), "what is trained")
 TRIALS = flags.DEFINE_integer("trials", CORES, "trainings", lower_bound=2)
 ROUNDS = flags.DEFINE_integer("rounds", 3, "of all three ways", lower_bound=1)
