@@ -10,6 +10,7 @@ def values():
     flags.DEFINE_integer("epochs", 3, "passes", flag_values=defined)
     flags.DEFINE_string("out", None, "folder", flag_values=defined)
     flags.DEFINE_bool("resume", False, "go on", flag_values=defined)
+    flags.DEFINE_multi_string("grid", None, "values", flag_values=defined)
     return defined
 
 
@@ -26,6 +27,11 @@ def test_forms_of_a_value(values, tokens):
 def test_forms_of_a_switch(values, token, expected):
     assert arguments.parse(values, [token]).problems == ()
     assert values.resume is expected
+
+
+def test_a_flag_of_several_values_is_given_several_times(values):
+    assert arguments.parse(values, ["--grid=a=1,2", "--grid", "b=3"]).problems == ()
+    assert values.grid == ["a=1,2", "b=3"]
 
 
 def test_defaults_hold_where_nothing_is_given(values):

@@ -83,7 +83,8 @@ def test_a_metric_that_is_not_there_is_said(out):
 def test_a_program_that_is_missing_is_said(out):
     sweep = sweeps.run({"x": [1, 2]}, lambda trial: ["/nowhere/to/be/found"], out, **QUIET)
     assert (
-        sweep.trials[1].reason == "cannot start '/nowhere/to/be/found': No such file or directory"
+        sweep.trials[1].reason
+        == "it cannot be started: /nowhere/to/be/found: No such file or directory"
     )
 
 
