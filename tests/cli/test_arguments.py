@@ -10,7 +10,6 @@ def values():
     flags.DEFINE_integer("epochs", 3, "passes", flag_values=defined)
     flags.DEFINE_string("out", None, "folder", flag_values=defined)
     flags.DEFINE_bool("resume", False, "go on", flag_values=defined)
-    flags.DEFINE_multi_string("grid", None, "values", flag_values=defined)
     return defined
 
 
@@ -30,6 +29,7 @@ def test_forms_of_a_switch(values, token, expected):
 
 
 def test_a_flag_of_several_values_is_given_several_times(values):
+    flags.DEFINE_multi_string("grid", None, "values", flag_values=values)
     assert arguments.parse(values, ["--grid=a=1,2", "--grid", "b=3"]).problems == ()
     assert values.grid == ["a=1,2", "b=3"]
 
