@@ -28,6 +28,12 @@ def test_forms_of_a_switch(values, token, expected):
     assert values.resume is expected
 
 
+def test_a_flag_of_several_values_is_given_several_times(values):
+    flags.DEFINE_multi_string("grid", None, "values", flag_values=values)
+    assert arguments.parse(values, ["--grid=a=1,2", "--grid", "b=3"]).problems == ()
+    assert values.grid == ["a=1,2", "b=3"]
+
+
 def test_defaults_hold_where_nothing_is_given(values):
     arguments.parse(values, [])
     assert (values.epochs, values.out, values.resume) == (3, None, False)

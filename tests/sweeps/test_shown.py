@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tftrain.sweeps import Asked, Range, Sweep, boards, picture, tables
+from tftrain.sweeps import Asked, Choices, Range, Sweep, boards, picture, tables
 from tftrain.sweeps.folder import SweepFolder
 
 SPACE = {"optimizer": ["sgd", "adam"], "rate": Range(1e-4, 1e-1, log=True)}
@@ -89,3 +89,14 @@ def test_the_picture_has_a_panel_a_setting_and_a_point_a_trial(sweep):
 def test_a_value_far_from_the_others_does_not_flatten_them(sweep):
     sweep.trials[0].value = 1e4
     assert picture.figure(sweep).axes[0].get_yscale() == "log"
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [((0.001, 0.01, 0.1), ["0.001", "0.01", "0.1"]), ((1e-6, 2e-6, 0.1), None)],
+)
+def test_values_are_named_where_their_names_do_not_touch(sweep, values, shown):
+    sweep.asked.space["rate"] = Choices(values)
+    panel = picture.figure(sweep).axes[1]
+    named = [label.get_text() for label in panel.get_xticklabels()]
+    assert named == shown if shown else "2e-06" not in named

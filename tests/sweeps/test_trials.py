@@ -83,7 +83,8 @@ def test_a_metric_that_is_not_there_is_said(out):
 def test_a_program_that_is_missing_is_said(out):
     sweep = sweeps.run({"x": [1, 2]}, lambda trial: ["/nowhere/to/be/found"], out, **QUIET)
     assert (
-        sweep.trials[1].reason == "cannot start '/nowhere/to/be/found': No such file or directory"
+        sweep.trials[1].reason
+        == "it cannot be started: /nowhere/to/be/found: No such file or directory"
     )
 
 
@@ -118,7 +119,8 @@ def test_as_many_run_side_by_side_as_are_asked_for(out):
         return training(epochs=10)(trial)
 
     sweeps.run({"loss": [1.0, 2.0, 3.0, 4.0]}, command, out, parallel=2, **QUIET)
-    assert counts == [0, 1, 1, 1]  # others than the one that begins
+    assert counts[:2] == [0, 1]  # others than the one that begins
+    assert max(counts) == 1
 
 
 def interrupted(out, number):

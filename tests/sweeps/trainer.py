@@ -17,7 +17,7 @@ def main(folder, epochs, loss, end):
     (folder / "cores.json").write_text(json.dumps([cores, os.environ["OMP_NUM_THREADS"]]))
     metrics = folder / "metrics.jsonl"
     done = len(metrics.read_text().splitlines()) if metrics.exists() else 0
-    for epoch in range(done, epochs):
+    for epoch in range(done, 0 if end == "silent" else epochs):
         write(metrics, loss + 1 / (epoch + 1))
         time.sleep(0.02)
     ENDS[end](metrics)
@@ -57,7 +57,7 @@ def once(metrics):
 
 ENDS = {
     "well": lambda metrics: None,
-    "silent": lambda metrics: metrics.unlink(),
+    "silent": lambda metrics: None,
     "badly": badly,
     "once": once,
     "killed": lambda metrics: os.kill(os.getpid(), signal.SIGKILL),

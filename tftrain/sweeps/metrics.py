@@ -57,6 +57,30 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+class Lines:
+    """The lines of a trial under way, read only when there are others.
+
+    Args:
+        folder: The trial's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: tuple[int, ...] = ()
+
+    def changed(self) -> list[dict[str, Any]] | None:
+        """All lines; None if they are those of the last time."""
+        try:
+            found = (self._folder / FILE).stat()
+        except OSError:  # not begun
+            return None
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if stamp == self._seen:
+            return None
+        self._seen = stamp  # taken before they are read: what comes meanwhile is read again
+        return read(self._folder)
+
+
 def wrong_in(line: dict[str, Any], metric: str) -> str:
     """Why a trial with this line is not worth going on with; empty if it is."""
     if metric not in line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ _INK, _FINISHED, _STOPPED, _BEST = "#2b2b2b", "#3465a4", "#b0a8a0", "#cc6600"
 _ACROSS = 3
 _WIDE = 10  # times its smallest value: a setting that reaches so far is drawn logarithmically
 _JITTER = 0.12
-_MOST_TICKS = 6
+_NAMES_APART = 0.16  # of a panel's width, for names of values not to touch
 _FAR = 100  # times the smallest value: such as the loss of a training that has diverged
 
 
@@ -31,7 +32,8 @@ def figure(sweep: Sweep) -> Figure:
     names = list(sweep.asked.space)
     across = 2 if len(names) == 4 else min(len(names), _ACROSS)
     down = math.ceil(len(names) / across)
-    result = Figure(figsize=(1.2 + 3.4 * across, 0.6 + 3.2 * down), layout="constrained")
+    wide = max(1.2 + 3.4 * across, 5.6)  # the title needs as much
+    result = Figure(figsize=(wide, 0.6 + 3.2 * down), layout="constrained")
     panels = result.subplots(down, across, sharey=True, squeeze=False)
     for axes, name in zip(panels.flat, names, strict=False):
         _panel(axes, name, sweep.asked.space[name], sweep)
@@ -84,7 +86,7 @@ def _places(axes: Axes, one: Dimension, shown: Sequence[Trial], name: str) -> li
         beside = random.Random(name)  # points of one value would hide one another
         return [one.values.index(value) + beside.uniform(-_JITTER, _JITTER) for value in values]
     _scale(axes, one)
-    if isinstance(one, Choices) and len(one.values) <= _MOST_TICKS:
+    if isinstance(one, Choices) and _are_apart(axes, one.values):
         axes.set_xticks(one.values, [tables.text(value) for value in one.values])
         axes.minorticks_off()
     return values
@@ -101,6 +103,13 @@ def _scale(axes: Axes, one: Dimension) -> None:
     elif high > low:
         room = 0.06 * (high - low)
         axes.set_xlim(low - room, high + room)
+
+
+def _are_apart(axes: Axes, values: Sequence[Value]) -> bool:
+    """Whether there is room for the name of each value."""
+    points = [(value, 1.0) for value in sorted(values)]
+    places = axes.transAxes.inverted().transform(axes.transData.transform(points))[:, 0]
+    return all(second - first > _NAMES_APART for first, second in itertools.pairwise(places))
 
 
 def _are_numbers(values: Sequence[Value]) -> bool:

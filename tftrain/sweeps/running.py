@@ -75,9 +75,10 @@ def run(
     require_optuna()
     what, folder = Asked(space, **asked), SweepFolder(out)
     folder.check_free()
-    machine = divided(parallel, memory_bytes)
+    machine = divided(parallel, memory_bytes, what.trials)
     folder.make()
-    return _run(Sweep(what, folder, []), command, machine, grace_seconds, output)
+    with folder.locked():
+        return _run(Sweep(what, folder, []), command, machine, grace_seconds, output)
 
 
 def resume(
@@ -108,14 +109,16 @@ def resume(
     """
     require_optuna()
     folder = SweepFolder(out)
-    what, found = reopened(folder, **changes)
-    machine = divided(parallel, memory_bytes)
-    again = (trials.RUNNING, *([trials.FAILED] if retry_failed else []))
-    for one in found:
-        if one.state in again:
-            one.state, one.reason = trials.PAUSED, ""
-    folder.make()
-    return _run(Sweep(what, folder, found), command, machine, grace_seconds, output)
+    folder.read()  # or it is said that there is none
+    with folder.locked():
+        what, found = reopened(folder, **changes)
+        machine = divided(parallel, memory_bytes, what.trials)
+        again = (trials.RUNNING, *([trials.FAILED] if retry_failed else []))
+        for one in found:
+            if one.state in again:
+                one.state, one.reason = trials.PAUSED, ""
+        folder.make()
+        return _run(Sweep(what, folder, found), command, machine, grace_seconds, output)
 
 
 def reopened(folder: SweepFolder, **changes: Any) -> tuple[Asked, list[Trial]]:
@@ -162,16 +165,14 @@ def _run(
     output: TextIO | None,
 ) -> Sweep:
     board = boards.board(sys.stderr if output is None else output)
-    with sweep.folder.locked():
-        _plan(sweep)
-        sweep.write()
-        study = _study(sweep)
-        Scheduler(sweep, study, command, machine, board, grace_seconds).run()
-        board.close(sweep)
-        sweep.write()
-        sweep.folder.write_table(sweep.trials, sweep.asked.metric)
-        if sweep.ranked():
-            _draw(sweep)
+    _plan(sweep)
+    sweep.write()
+    Scheduler(sweep, _study(sweep), command, machine, board, grace_seconds).run()
+    board.close(sweep)
+    sweep.write()
+    sweep.folder.write_table(sweep.trials, sweep.asked.metric)
+    if sweep.ranked():
+        _draw(sweep)
     return sweep
 
 

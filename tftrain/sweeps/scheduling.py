@@ -40,6 +40,7 @@ class _Running:
     process: TrialProcess
     place: int
     seconds_before: float
+    lines: metrics.Lines
     end: tuple[str, str] | None = None  # the state and the reason that it was stopped for
     deadline: float = float("inf")
 
@@ -115,9 +116,12 @@ class Scheduler:
         except BadInput as error:
             self._ended(trial, trials.FAILED, str(error))
         except OSError as error:
-            self._ended(trial, trials.FAILED, f"cannot start {command[0]!r}: {error.strerror}")
+            why = f"it cannot be started: {error.filename}: {error.strerror}"
+            self._ended(trial, trials.FAILED, why)
         else:
-            self._running.append(_Running(trial, process, place, trial.seconds))
+            self._running.append(
+                _Running(trial, process, place, trial.seconds, metrics.Lines(trial.folder))
+            )
             self._changed(trial, trials.RUNNING)
 
     def _look(self) -> None:
@@ -136,7 +140,9 @@ class Scheduler:
     def _read(self, one: _Running) -> None:
         trial = one.trial
         trial.seconds = one.seconds_before + one.process.seconds
-        lines = metrics.read(trial.folder)
+        lines = one.lines.changed()
+        if lines is None:
+            return
         self._sweep.take(trial, lines)
         for epoch, line in enumerate(lines, 1):
             wrong = metrics.wrong_in(line, self._sweep.asked.metric)

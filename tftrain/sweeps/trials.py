@@ -64,5 +64,5 @@ def name_of(number: int, settings: Settings) -> str:
         '003-adam-0.01'
     """
     words = [f"{number:03d}", *(f"{value}" for value in settings.values())]
-    name = "-".join(re.sub(r"[^\w.+]+", "_", word) for word in words)
+    name = "-".join(re.sub(r"[^\w.+-]+", "_", word) for word in words)
     return name[:_LONGEST_NAME].rstrip("-._")
