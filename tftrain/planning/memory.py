@@ -10,7 +10,6 @@ et al., *Efficient Large-Scale Language Model Training on GPU Clusters*, 2021, s
 from __future__ import annotations
 
 import dataclasses
-import math
 
 from tftrain.planning.profiles import Kept, LayerProfile, ModelProfile
 from tftrain.planning.stages import Stage
@@ -40,7 +39,7 @@ class Memory:
     @property
     def total(self) -> float:
         """All of it."""
-        return sum(dataclasses.astuple(self))
+        return sum(vars(self).values())
 
 
 def of_stages(
@@ -111,7 +110,7 @@ def _of_stage(
     if training.remat == "full":
         activations += max(_whole(layer, tensor).size(of.activation) for layer in stage) * rows
     largest = max(layer.output for layer in stage) * of.activation * rows
-    variable = max(math.prod(shape) for layer in stage for shape in (*layer.shapes, (0,)))
+    variable = max(layer.largest for layer in stage)
     return Memory(
         weights=parameters * of.weight + untrained * of.weight,
         gradients=parameters * of.gradient * (2 if accumulates else 1),

@@ -187,7 +187,7 @@ def plan(
         >>> training = planning.Training(512, precision="half_with_master", remat="selective")
         >>> best = planning.plan(planning.profile("1e10"), machine, training).best
         >>> best.data, best.tensor, best.stages
-        (32, 2, 1)
+        (16, 4, 1)
     """
     training = Training(training) if isinstance(training, int) else training
     stages = _Stages(profile, machine, training)
