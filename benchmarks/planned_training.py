@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
+import gc
 import os
 import statistics
 import time
@@ -48,6 +50,12 @@ def status(field: str) -> int:
     """Bytes by a line of /proc/self/status."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def give_back() -> None:
+    """Hands what was freed back to the system, so that nothing is used again without being seen."""
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class Process:
@@ -95,12 +103,13 @@ class Process:
             taken.append(one)
         return {"memory": memory, "rounds": taken, "load": os.getloadavg()[0]}
 
-    def memory(self) -> dict[str, int]:
+    def memory(self) -> dict[str, float]:
         """Highest resident bytes: before the model, of another small one, of the model itself."""
         from tftrain.planning import measuring
 
         before = status("VmRSS")
         small = self.highest(lambda: measuring.overheads(scope=self.scope))
+        give_back()
         after = status("VmRSS")
         with self.scope():
             self.model = make_model(self.name)
@@ -135,6 +144,17 @@ class Process:
         """Bytes a second of an all-reduce that no link limits: the slope between two sizes."""
         small, large = (self.all_reduce(numbers) for numbers in (2**18, 2**21))
         return 4 * (2**21 - 2**18) / max(1e-9, large - small)
+
+    def exchange_copies(self) -> float:
+        """Memory that an all-reduce takes, by the size of its tensor, without the tensor itself.
+
+        What TensorFlow keeps of it is used again by what comes later: for a process of its own.
+        """
+        numbers = 2**22
+        self.shape(UNLIMITED)
+        self.all_reduce(2**10)
+        before = status("VmRSS")
+        return max(0.0, (self.highest(lambda: self.all_reduce(numbers)) - before) / 4 / numbers - 1)
 
     def all_reduce(self, numbers: int) -> float:
         from tftrain.keras_api import tf

@@ -8,11 +8,11 @@ A process has one core and one thread; two of them lie in two network namespaces
 joins, each side's sending shaped by `tc`. Every model is measured in processes of its own.
 
 What the prediction is given, by each process itself, in turns with what is predicted: the rates of
-`tftrain.planning.measuring.measure` (products of matrices 1024 wide, convolutions of 32 to 32
+`tftrain.planning.measuring.rates` (products of matrices 1024 wide, convolutions of 32 to 32
 channels, a bias and a relu, an Adam step of one variable of four million), what a step and a layer
-of a perceptron of width 8 cost under the same strategy, and how fast an all-reduce of one tensor
-goes over the link without a limit. Besides, memory: what the process has before the model comes,
-and what a model of width 8 adds to it. Nothing of it is fitted to the two models.
+of a perceptron of width 8 cost under the same strategy, how fast an all-reduce of one tensor goes
+over the link without a limit, and how much memory that takes. Besides, memory: what the process has
+before the model comes, and what a model of width 8 adds to it. Nothing is fitted to the two models.
 
 Measured: the median step of `fit`, Adam, float32; and the highest resident memory while a fresh
 process trains the model for the first time.
@@ -20,6 +20,7 @@ process trains the model for the first time.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -36,6 +37,7 @@ import network
 import planned_training
 import surroundings
 from absl import app, flags
+from absl.testing import flagsaver
 
 MODELS = {"perceptron": 64, "cnn": 128}  # examples of a step, of all processes together
 RATES = (1000, 300, 100)
@@ -49,6 +51,7 @@ ROUNDS = flags.DEFINE_integer("rounds", 3, "of calibration and measurement", low
 PROCESSES = flags.DEFINE_multi_integer("processes", [1, 2], "1, 2 or both")
 QUICK = flags.DEFINE_bool("quick", False, "one round, three steps: does it run?")
 PART = flags.DEFINE_enum("part", None, ["network", "process"], "(internal) be a part")
+COPIES = flags.DEFINE_bool("copies", False, "(internal) tell what an all-reduce takes of memory")
 MODEL = flags.DEFINE_enum("model", None, [*MODELS], "(internal) the part's model")
 CORE = flags.DEFINE_integer("core", 0, "(internal) that the process keeps to")
 REPORT = flags.DEFINE_string("report", None, "(internal) where the part writes")
@@ -57,7 +60,13 @@ REPORT = flags.DEFINE_string("report", None, "(internal) where the part writes")
 def be_process() -> None:
     model = MODEL.value
     process = planned_training.Process(model, MODELS[model], CORE.value, RATE.value, QUICK.value)
-    Path(REPORT.value).write_text(json.dumps(process.run(ROUNDS.value)))
+    from tftrain.planning import measuring
+
+    if COPIES.value:
+        Path(REPORT.value).write_text(json.dumps(process.exchange_copies()))
+        return
+    with measuring.hasty() if QUICK.value else contextlib.nullcontext():
+        Path(REPORT.value).write_text(json.dumps(process.run(ROUNDS.value)))
 
 
 def be_network() -> None:
@@ -81,10 +90,11 @@ def part(name: str, model: str) -> list[str]:
     """The command of a part, with the flags that it shares with the whole."""
     command = [sys.executable, __file__, f"--part={name}", f"--model={model}"]
     command += [f"--rate={rate}" for rate in RATE.value]
+    command += [f"--copies={COPIES.value}"]
     return [*command, f"--rounds={ROUNDS.value}", f"--quick={QUICK.value}"]
 
 
-def measured(model: str, count: int, folder: Path) -> dict[str, Any]:
+def measured(model: str, count: int, folder: Path) -> Any:
     """What the first process of a job has seen.
 
     Raises:
@@ -108,19 +118,27 @@ def measured(model: str, count: int, folder: Path) -> dict[str, Any]:
     return json.loads((report if count == 1 else Path(f"{report}-0")).read_text())
 
 
-def machine_of(calibrations: list[dict[str, Any]], count: int, rate: int) -> Any:
+def copies_of_an_exchange(folder: Path) -> float:
+    """Memory of an all-reduce by the size of its tensor, in processes that do nothing else."""
+    with flagsaver.flagsaver(copies=True):
+        return measured(ONLY.value[0], 2, folder)
+
+
+def machine_of(report: dict[str, Any], count: int, rate: int) -> Any:
     """The planner's machine: medians of what was calibrated, and the link as it is shaped."""
     from tftrain import planning
     from tftrain.planning import measuring
 
+    calibrations = report["rounds"]
     middle = {
         name: statistics.median(one["calibration"][name] for one in calibrations)
         for name in calibrations[0]["calibration"]
     }
     exchange = [one["exchange_rate"] for one in calibrations if "exchange_rate" in one]
-    base = planning.Machine(count, 2.0**40, 1.0, planning.Link(rate * 1e6 / 8))
     base = dataclasses.replace(
-        base, exchange_rate=statistics.median(exchange) if exchange else None
+        planning.Machine(count, 2.0**40, 1.0, planning.Link(rate * 1e6 / 8)),
+        exchange_rate=statistics.median(exchange) if exchange else None,
+        exchange_copies=report.get("copies", 0.0),
     )
     return measuring.Measured(**middle).machine(base)
 
@@ -146,7 +164,7 @@ def rows(model: str, count: int, report: dict[str, Any]) -> list[dict[str, Any]]
     rounds, memory = report["rounds"], report["memory"]
     made = []
     for rate in rounds[0]["steps"]:
-        plan = predicted(profile, machine_of(rounds, count, int(rate)), MODELS[model])
+        plan = predicted(profile, machine_of(report, count, int(rate)), MODELS[model])
         times = [seconds for one in rounds for seconds in one["steps"][rate]]
         link = f"{rate} Mbit/s" if count == 2 else "none"
         one = {"model": model, "processes": count, "link": link, "what": "step"}
@@ -189,11 +207,14 @@ def compare() -> None:
     lines, loads = [], []
     with tempfile.TemporaryDirectory() as folder:
         for count in sorted(set(PROCESSES.value)):
+            copies = copies_of_an_exchange(Path(folder)) if count == 2 else 0.0
             for model in ONLY.value:
                 report = measured(model, count, Path(folder))
+                report["copies"] = copies
                 loads.append(report["load"])
-                lines += rows(model, count, report)
-                print(table(lines[-1:]).splitlines()[-1], file=sys.stderr)
+                found = rows(model, count, report)
+                lines += found
+                print("\n".join(table(found).splitlines()[2:]), file=sys.stderr)
     within = sum(abs(one["off"]) <= TARGET for one in lines)
     print(f"{table(lines)}\n\n{within} of {len(lines)} within {TARGET:.0%}; load {loads}")
     settings = {name: flags.FLAGS[name].value for name in RECORDED}

@@ -1,8 +1,8 @@
 """The strategy that a model needs on devices of a given memory, chosen by the planner.
 
 Only what the strategies can run comes into question. Data parallelism, on as many devices as share
-the batch evenly, is preferred wherever the whole model fits a device, as it leaves Keras's step as it
-is; of the rest the fastest plan counts.
+the batch evenly, is preferred wherever the whole model fits a device, as it leaves Keras's step as
+it is; of the rest the fastest plan counts.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def of_stages(
     rows: float,
     reserved: float = 0.0,
     update_scratch: float = 0.0,
+    exchange_copies: float = 0.0,
 ) -> Memory:
     """The memory of the fullest stage's device.
 
@@ -64,6 +65,7 @@ def of_stages(
         rows: Examples of one of them.
         reserved: Bytes.
         update_scratch: By the size of the largest variable.
+        exchange_copies: By the size of the gradients.
     """
     slots = training.slots(profile)
     held = [
@@ -77,6 +79,7 @@ def of_stages(
             under_way=_under_way(training.schedule, index, len(stages), micro_batches),
             reserved=reserved,
             update_scratch=update_scratch,
+            exchange_copies=exchange_copies,
         )
         for index, stage in enumerate(stages)
     ]
@@ -101,6 +104,7 @@ def _of_stage(
     under_way: int,
     reserved: float,
     update_scratch: float,
+    exchange_copies: float,
 ) -> Memory:
     of = training.bytes
     parameters = sum(layer.held(tensor) for layer in stage)
@@ -116,8 +120,12 @@ def _of_stage(
         gradients=parameters * of.gradient * (2 if accumulates else 1),
         slots=parameters * slots * of.slot,
         activations=activations,
-        # The gradients of a layer's inputs and outputs; they are gone when weights are updated.
-        scratch=max(2 * largest, update_scratch * variable * of.slot / tensor - activations),
+        # The gradients of a layer's inputs and outputs; or what comes after activations are gone.
+        scratch=max(
+            2 * largest,
+            update_scratch * variable * of.slot / tensor - activations,
+            exchange_copies * parameters * of.gradient - activations,
+        ),
         reserved=reserved,
     )
 

@@ -237,6 +237,7 @@ def _plan(
         rows=split.rows(training.batch),
         reserved=machine.reserved,
         update_scratch=machine.update_scratch,
+        exchange_copies=machine.exchange_copies if split.data > 1 else 0.0,
     )
     seconds = step_time.of_stages(profile, layers, machine, training, split)
     names = tuple(tuple(layer.name for layer in stage) for stage in layers)
