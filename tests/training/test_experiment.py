@@ -3,6 +3,7 @@ import pytest
 
 import tftrain
 from tftrain.callbacks import MetricsLog
+from tftrain.errors import PlanError
 from tftrain.keras_api import keras
 from tftrain.training import RunFolder, TrainConfig, make_strategy, prepare, run
 
@@ -63,3 +64,9 @@ def test_an_interrupted_run_says_so_and_stays_readable(tmp_path):
     folder = RunFolder(tmp_path / "run")
     assert folder.read_result() == {"status": "interrupted", "epochs": 1}
     assert len(folder.read_metrics()) == 1
+
+
+def test_the_planner_looks_at_the_model_that_will_be_trained():
+    assert make_strategy(TrainConfig(memory_per_device="1GiB")).num_replicas_in_sync == 1
+    with pytest.raises(PlanError, match=r"does not fit 1 device of 100 KiB.*is short of"):
+        make_strategy(TrainConfig(memory_per_device="100KiB"))

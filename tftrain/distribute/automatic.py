@@ -1,7 +1,8 @@
 """The strategy that a model needs on devices of a given memory, chosen by the planner.
 
-Only what the strategies can run comes into question. Data parallelism is preferred wherever the
-whole model fits a device, as it leaves Keras's step as it is; of the rest the fastest plan counts.
+Only what the strategies can run comes into question. Data parallelism, on as many devices as share
+the batch evenly, is preferred wherever the whole model fits a device, as it leaves Keras's step as
+it is; of the rest the fastest plan counts.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def decide(
     if not plans.feasible:
         raise remedies.nothing_fits(plans, lambda split: _can_run(split, None, workers))
     replicated = [plan for plan in plans.feasible if plan.tensor == plan.stages == 1]
-    best = (replicated or plans.feasible)[0]
+    best = max(replicated, key=lambda plan: plan.data) if replicated else plans.feasible[0]
     name, options = _strategy(best, workers)
     return Choice(name, options, best, _why(best, plans, bool(replicated)))
 

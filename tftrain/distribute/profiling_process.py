@@ -61,9 +61,10 @@ def _answer(build: Callable[[], Any], sender: Any) -> None:
     except TftrainError as error:
         answer = str(error)
     except Exception as error:  # the user's own code
-        where = "".join(traceback.format_exception(error)[-2:])
+        place = traceback.extract_tb(error.__traceback__)[-1]
         answer = (
-            f"the function that makes the model raised {type(error).__name__}: {error} ({where})"
+            f"the function that makes the model raised {type(error).__name__}: {error} "
+            f"({place.filename}, line {place.lineno})"
         )
     sender.send_bytes(pickle.dumps(answer))
     sender.close()

@@ -20,8 +20,8 @@ def ring_all_reduce(payload: float, members: int, link: Link) -> float:
     workstations*, 2009.
 
     Example:
-        >>> ring_all_reduce(100e6, 4, Link(1e9, 1e-3))
-        0.156
+        >>> ring_all_reduce(100e6, 2, Link(1e9))
+        0.1
     """
     rounds = 2 * (members - 1)
     return rounds * (payload / members / link.bandwidth + link.latency) if payload else 0.0

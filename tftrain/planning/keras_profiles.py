@@ -32,8 +32,9 @@ def profile(subject: Callable[[], Any] | Any) -> ModelProfile:
     Raises:
         BadInput: It gives no model, the model is not built, or it cannot be traced.
     """
+    make = _copier(subject) if isinstance(subject, keras.Model) else subject
     with tf.Graph().as_default(), quiet_logger():
-        model = _made(subject)
+        model = _made(make)
         try:
             found = traced_layers.trace(model, _input_shapes(model))
             slots = _slots(model)
@@ -48,8 +49,6 @@ def profile(subject: Callable[[], Any] | Any) -> ModelProfile:
 
 
 def _made(subject: Any) -> Any:
-    if isinstance(subject, keras.Model):
-        return _copy(subject)
     if not callable(subject):
         raise BadInput(
             f"model is a {type(subject).__name__}; expected a Keras model, a function that makes "
@@ -64,19 +63,33 @@ def _made(subject: Any) -> Any:
     return model
 
 
-def _copy(model: Any) -> Any:
-    """The same layers in this graph: variables of the model itself belong to another one."""
+def _copier(model: Any) -> Callable[[], Any]:
+    """Makes the same layers again: variables of the model itself belong to another graph."""
     _input_shapes(model)
+    optimizer = getattr(model, "optimizer", None)
+    rates = None if optimizer is None else optimizer.get_config()
     try:
-        copy = type(model).from_config(model.get_config())
+        description = model.get_config()
     except Exception as error:
-        raise BadInput(
-            f"model {model.name!r} cannot be made again from its configuration "
-            f"({type(error).__name__}: {error}); give the function that makes it"
-        ) from error
-    if getattr(model, "optimizer", None) is not None:
-        copy.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+        raise _unlike(model, error) from error
+
+    def copy() -> Any:
+        try:
+            made = type(model).from_config(description)
+        except Exception as error:
+            raise _unlike(model, error) from error
+        if optimizer is not None:
+            made.optimizer = type(optimizer).from_config(rates)
+        return made
+
     return copy
+
+
+def _unlike(model: Any, error: Exception) -> BadInput:
+    return BadInput(
+        f"model {model.name!r} cannot be made again from its configuration "
+        f"({type(error).__name__}: {error}); give the function that makes it"
+    )
 
 
 def _input_shapes(model: Any) -> Any:

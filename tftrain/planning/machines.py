@@ -74,6 +74,7 @@ class Machine:
         exchange_rate: Bytes a second at which processors pass on what they exchange, besides the
             link; None: they keep up with it.
         update_scratch: Size of what an optimizer writes down on the way, by the largest variable.
+        exchange_copies: Copies of the gradients that are held while they are exchanged.
         reserved: Bytes of each device that are taken before the model comes.
     """
 
@@ -90,6 +91,7 @@ class Machine:
     layer_overhead: float = 0.0
     exchange_rate: float | None = None
     update_scratch: float = 0.0
+    exchange_copies: float = 0.0
     reserved: float = 0.0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,8 @@ import dataclasses
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from tftrain.keras_api import keras, tf
@@ -18,7 +19,7 @@ _SECONDS = 0.25  # of each measurement
 _LEAST = 5
 # What Keras's optimizers write down on the way, by the largest variable: TensorFlow's kernels take
 # an Adam step in several operations. Measured by benchmarks/planner.py.
-UPDATE_SCRATCH = 1.5
+UPDATE_SCRATCH = 2.0
 _SIDE = 1024
 _CHANNELS, _PICTURE = 32, 16
 _NUMBERS = 4_000_000
@@ -57,6 +58,18 @@ class Measured:
         return dataclasses.replace(base, **dataclasses.asdict(self), update_scratch=UPDATE_SCRATCH)
 
 
+@contextmanager
+def hasty() -> Iterator[None]:
+    """Measures so briefly that the figures mean nothing, to see whether it works."""
+    global _SECONDS, _STEPS
+    before = _SECONDS, _STEPS
+    _SECONDS, _STEPS = 0.01, 5
+    try:
+        yield
+    finally:
+        _SECONDS, _STEPS = before
+
+
 def measure(rows: int = 64, clock: Clock = time.perf_counter) -> Measured:
     """Measures it; takes about five seconds, once TensorFlow is loaded.
 
@@ -64,7 +77,14 @@ def measure(rows: int = 64, clock: Clock = time.perf_counter) -> Measured:
         rows: Examples that a device computes at once, on which rates depend.
         clock: Gives the time in seconds.
     """
-    step, layer = _overheads(clock)
+    step, layer = overheads(clock)
+    return rates(rows, clock, step, layer)
+
+
+def rates(
+    rows: int, clock: Clock = time.perf_counter, step: float = 0.0, layer: float = 0.0
+) -> Measured:
+    """The rates alone, beside overheads that are known: see `measure`."""
     return Measured(
         flops=_matrix_rate(rows, clock),
         convolution_flops=_convolution_rate(rows, clock),
@@ -141,17 +161,25 @@ def _update_rate(clock: Clock) -> float:
     return 4 * (2 + 1 + 2 * 2) * _NUMBERS / _seconds(lambda: program().numpy(), clock)
 
 
-def _overheads(clock: Clock) -> tuple[float, float]:
-    """Of a step, and of a layer of it."""
-    shallow, deep = (_step_of(layers, clock) for layers in (_SHALLOW, _DEEP))
+def overheads(
+    clock: Clock = time.perf_counter, scope: Callable[[], AbstractContextManager[Any]] = nullcontext
+) -> tuple[float, float]:
+    """Seconds that a step of `fit` takes whatever the model, and that each layer adds.
+
+    Args:
+        clock: Gives the time in seconds.
+        scope: In which models are made, such as a strategy's.
+    """
+    shallow, deep = (_step_of(layers, clock, scope) for layers in (_SHALLOW, _DEEP))
     layer = max(0.0, (deep - shallow) / (_DEEP - _SHALLOW))
     return max(0.0, shallow - _SHALLOW * layer), layer
 
 
-def _step_of(layers: int, clock: Clock) -> float:
-    hidden = [keras.layers.Dense(8, activation="relu") for _ in range(layers - 1)]
-    model = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(2)])
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+def _step_of(layers: int, clock: Clock, scope: Callable[[], AbstractContextManager[Any]]) -> float:
+    with scope():
+        hidden = [keras.layers.Dense(8, activation="relu") for _ in range(layers - 1)]
+        model = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(2)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x, y = tf.zeros([8 * _STEPS, 8]), tf.zeros([8 * _STEPS], "int32")
     stamps: list[float] = []
     note = keras.callbacks.LambdaCallback(

@@ -10,7 +10,6 @@ et al., *Efficient Large-Scale Language Model Training on GPU Clusters*, 2021, s
 from __future__ import annotations
 
 import dataclasses
-import math
 
 from tftrain.planning.profiles import Kept, LayerProfile, ModelProfile
 from tftrain.planning.stages import Stage
@@ -40,7 +39,7 @@ class Memory:
     @property
     def total(self) -> float:
         """All of it."""
-        return sum(dataclasses.astuple(self))
+        return sum(vars(self).values())
 
 
 def of_stages(
@@ -53,6 +52,7 @@ def of_stages(
     rows: float,
     reserved: float = 0.0,
     update_scratch: float = 0.0,
+    exchange_copies: float = 0.0,
 ) -> Memory:
     """The memory of the fullest stage's device.
 
@@ -65,6 +65,7 @@ def of_stages(
         rows: Examples of one of them.
         reserved: Bytes.
         update_scratch: By the size of the largest variable.
+        exchange_copies: By the size of the gradients.
     """
     slots = training.slots(profile)
     held = [
@@ -78,6 +79,7 @@ def of_stages(
             under_way=_under_way(training.schedule, index, len(stages), micro_batches),
             reserved=reserved,
             update_scratch=update_scratch,
+            exchange_copies=exchange_copies,
         )
         for index, stage in enumerate(stages)
     ]
@@ -102,6 +104,7 @@ def _of_stage(
     under_way: int,
     reserved: float,
     update_scratch: float,
+    exchange_copies: float,
 ) -> Memory:
     of = training.bytes
     parameters = sum(layer.held(tensor) for layer in stage)
@@ -111,14 +114,18 @@ def _of_stage(
     if training.remat == "full":
         activations += max(_whole(layer, tensor).size(of.activation) for layer in stage) * rows
     largest = max(layer.output for layer in stage) * of.activation * rows
-    variable = max(math.prod(shape) for layer in stage for shape in (*layer.shapes, (0,)))
+    variable = max(layer.largest for layer in stage)
     return Memory(
         weights=parameters * of.weight + untrained * of.weight,
         gradients=parameters * of.gradient * (2 if accumulates else 1),
         slots=parameters * slots * of.slot,
         activations=activations,
-        # The gradients of a layer's inputs and outputs; they are gone when weights are updated.
-        scratch=max(2 * largest, update_scratch * variable * of.slot / tensor - activations),
+        # The gradients of a layer's inputs and outputs; or what comes after activations are gone.
+        scratch=max(
+            2 * largest,
+            update_scratch * variable * of.slot / tensor - activations,
+            exchange_copies * parameters * of.gradient - activations,
+        ),
         reserved=reserved,
     )
 

@@ -45,11 +45,13 @@ def _subject(plans: Plans) -> list[str]:
     settings += [f"gradients by {training.codec.name}"] if training.codec else []
     if training.exchange == "ps":
         settings.append(f"{training.servers} parameter server" + "s" * (training.servers > 1))
-    inner = f", {shown(machine.inner.bandwidth)}/s within hosts" if machine.inner else ""
+    inner = machine.inner if machine.per_host > 1 else None
+    inside = f", {shown(inner.bandwidth)}/s in hosts of {machine.per_host}" if inner else ""
+    plural = "s" * (machine.devices > 1)
     return [
         str(plans.profile),
-        f"{machine.devices:,} devices of {shown(machine.memory)}, {machine.flops:.3g} operations/s "
-        f"each, {shown(machine.link.bandwidth)}/s between hosts{inner}",
+        f"{machine.devices:,} device{plural} of {shown(machine.memory)}, {machine.flops:.3g} "
+        f"operations/s each, {shown(machine.link.bandwidth)}/s between hosts{inside}",
         ", ".join(settings),
     ]
 

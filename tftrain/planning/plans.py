@@ -187,7 +187,7 @@ def plan(
         >>> training = planning.Training(512, precision="half_with_master", remat="selective")
         >>> best = planning.plan(planning.profile("1e10"), machine, training).best
         >>> best.data, best.tensor, best.stages
-        (32, 2, 1)
+        (16, 4, 1)
     """
     training = Training(training) if isinstance(training, int) else training
     stages = _Stages(profile, machine, training)
@@ -237,6 +237,7 @@ def _plan(
         rows=split.rows(training.batch),
         reserved=machine.reserved,
         update_scratch=machine.update_scratch,
+        exchange_copies=machine.exchange_copies if split.data > 1 else 0.0,
     )
     seconds = step_time.of_stages(profile, layers, machine, training, split)
     names = tuple(tuple(layer.name for layer in stage) for stage in layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 
@@ -72,10 +73,15 @@ class LayerProfile:
     reduced_backward: float = 0.0
     reductions: int = 0
 
-    @property
+    @functools.cached_property
     def parameters(self) -> int:
         """Trained ones."""
         return sum(math.prod(shape) for shape in self.shapes)
+
+    @functools.cached_property
+    def largest(self) -> int:
+        """Numbers in its largest trained variable."""
+        return max(map(math.prod, self.shapes), default=0)
 
     def is_split(self, tensor: int) -> bool:
         """Whether a tensor axis of this length splits it."""
@@ -110,7 +116,7 @@ class ModelProfile:
     inputs: float = 0.0
     precision: str = "float32"
 
-    @property
+    @functools.cached_property
     def parameters(self) -> int:
         """Trained ones."""
         return sum(layer.parameters for layer in self.layers)

@@ -10,7 +10,7 @@ from tftrain.planning import plans, units
 from tftrain.planning.machines import Machine
 from tftrain.planning.trainings import Training
 
-_MORE_DEVICES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_MORE_DEVICES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def nothing_fits(tried: plans.Plans, allowed: plans.Allowed | None = None) -> PlanError:

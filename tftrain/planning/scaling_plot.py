@@ -53,7 +53,7 @@ def _ideal(axes: Axes, scaling: Scaling, counts: list[int]) -> None:
 
 def _devices(axes: Axes, counts: list[int]) -> None:
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(counts[:: max(1, len(counts) // 7)]))
+    axes.xaxis.set_major_locator(FixedLocator(counts[:: -(-len(counts) // 7)]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())

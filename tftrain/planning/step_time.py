@@ -46,7 +46,7 @@ class StepSeconds:
     @property
     def total(self) -> float:
         """The whole step."""
-        return sum(dataclasses.astuple(self))
+        return sum(vars(self).values())
 
 
 @dataclasses.dataclass(frozen=True)

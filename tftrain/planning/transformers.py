@@ -59,8 +59,8 @@ def preset(text: str) -> ModelProfile:
 
     Example:
         >>> print(preset("1.75e11"))
-        1.75e11: 174.6e9 parameters in 98 layers; an example of 2,048 tokens: 7.46e+14 operations \
-forward, 448 GiB kept in float32
+        1.75e11: 174.6e9 parameters in 98 layers; an example of 2,048 tokens: 7.35e+14 operations \
+forward, 473 GiB kept in float32
     """
     settings = _settings(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else {"size": text}
     if "size" in settings:

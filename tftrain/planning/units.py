@@ -64,8 +64,8 @@ def seconds(text: str | float, name: str = "latency") -> float:
     """Seconds.
 
     Example:
-        >>> seconds("5us")
-        5e-06
+        >>> seconds("250ms")
+        0.25
     """
     return _number(text, name, _SECONDS, {}, "5us", least=0.0)
 
@@ -119,11 +119,7 @@ def shown_size(value: float) -> str:
     """
     for unit, factor in sorted(_BINARY.items(), key=lambda item: -item[1]):
         if value >= factor:
-            return (
-                f"{value / factor:.3g} {unit}B"
-                if value >= 1000 * factor
-                else (f"{value / factor:.{_digits(value / factor)}f} {unit}B")
-            )
+            return f"{value / factor:,.{_digits(value / factor)}f} {unit}B"
     return f"{value:.0f} B"
 
 
