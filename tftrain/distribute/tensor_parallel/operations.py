@@ -33,6 +33,18 @@ def chosen(original: Callable[..., Any], pred: Any, true_fn: Any, false_fn: Any)
     return trace.choose(pred, true_fn, false_fn)
 
 
+def aligned(
+    original: Callable[..., Any], condition: Any, t: Any, e: Any, name: str | None = None
+) -> Any:
+    """`where` with a condition of the values' rank: one of a lower rank crashes DTensor."""
+    if step_trace.current() is not None:
+        condition, t, e = (tf.convert_to_tensor(each) for each in (condition, t, e))
+        missing = max(t.shape.rank, e.shape.rank) - condition.shape.rank
+        if missing > 0:
+            condition = tf.reshape(condition, [1] * missing + condition.shape.as_list())
+    return original(condition, t, e, name)
+
+
 def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on images whose rows alone are shared out."""
     if step_trace.current() is None:
