@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from tftrain import augment, data, distribute, models, optim
+from tftrain.distribute import layouts
 from tftrain.errors import BadInput, ConfigError, suggestion
 from tftrain.refusals import refusals
 from tftrain.training import engines, optimization
@@ -57,6 +58,8 @@ class TrainConfig:
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
+    mesh: str | None = _setting(None, "of model_parallel: as batch=2,model=2", str)
+    layout: str | None = _setting(None, f"of model_parallel: {'|'.join(layouts.READY_MADE)}", str)
     engine: str = _setting("auto", "|".join(engines.NAMES), str)
     gradient_codec: str = _setting("none", "|".join(optim.codecs.FORMS), str)
     nan_guard: str | None = _setting(None, f"{'|'.join(optimization.GUARDS)} bad steps", str)
