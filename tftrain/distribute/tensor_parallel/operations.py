@@ -45,6 +45,24 @@ def aligned(
     return original(condition, t, e, name)
 
 
+def take(original: Callable[..., Any], x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Rows of a table, whose gradient has the table's shape: one of unknown length is refused."""
+    if step_trace.current() is None or axis != 0:
+        return original(x, indices, axis)
+    table = tf.convert_to_tensor(x)
+    indices = tf.cast(tf.convert_to_tensor(indices), tf.int32)
+
+    @tf.custom_gradient
+    def rows(table: Any) -> Any:
+        def gradient(upstream: Any) -> Any:
+            flat = tf.reshape(upstream, [-1, *table.shape[1:]])
+            return tf.math.unsorted_segment_sum(flat, tf.reshape(indices, [-1]), table.shape[0])
+
+        return tf.gather(table, indices), gradient
+
+    return rows(table)
+
+
 def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on images whose rows alone are shared out."""
     if step_trace.current() is None:
