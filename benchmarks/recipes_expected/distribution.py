@@ -44,6 +44,40 @@ DISTRIBUTION = (
         },
     ),
     Recipe(
+        "tensor_parallel",
+        "a perceptron cut over two devices, and the same on one",
+        (),
+        ("--epochs=10",),
+        {
+            "mnist": {
+                "mesh": at_least(0.965),
+                "one device": at_least(0.965),
+                "share of the bytes": at_most(0.51),
+            },
+            "digits": {
+                "mesh": at_least(0.93),
+                "one device": at_least(0.93),
+                "share of the bytes": at_most(0.51),
+            },
+        },
+    ),
+    Recipe(
+        "pipeline_parallel",
+        "two stages, one a device, beside one device; the schedule as a picture",
+        (),
+        ("--epochs=30",),
+        {
+            "mnist": {
+                "in stages": at_least(0.97),
+                "on one device": at_least(0.97),
+            },
+            "digits": {
+                "in stages": at_least(0.94),
+                "on one device": at_least(0.94),
+            },
+        },
+    ),
+    Recipe(
         "tpu_mnist",
         "a TPU's cores; here two CPU devices instead, nothing was run on a TPU",
         ("--strategy=mirrored",),

@@ -54,12 +54,19 @@ def compressed(tmp_path_factory):
     return (*run("compressed_gradients", folder, "--dataset=digits", "--devices=2"), folder)
 
 
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mesh")
+    return (*run("tensor_parallel", folder, "--dataset=digits"), folder)
+
+
 JOBS = {
     "alone": "multiworker_mnist",
     "two_workers": "multiworker_mnist",
     "parameter_server": "parameter_server_mnist",
     "mirrored": "tpu_mnist",
     "compressed": "compressed_gradients",
+    "mesh": "tensor_parallel",
 }
 
 
@@ -104,6 +111,11 @@ def test_the_servers_job_made_every_update(parameter_server):
 
 def test_only_the_chief_of_a_servers_job_goes_on(parameter_server):
     assert len(results(parameter_server[1])) == 1
+
+
+def test_a_mesh_becomes_what_one_device_becomes(mesh):
+    on_mesh, one = results(mesh[1])
+    assert on_mesh == pytest.approx(one, abs=1e-4)
 
 
 def test_compressed_gradients_are_told_from_whole_ones(compressed):

@@ -6,7 +6,7 @@ Example:
     True
 """
 
-from tftrain.distribute import restarts
+from tftrain.distribute import layouts, restarts
 from tftrain.distribute.aggregation import aggregates_gradients
 from tftrain.distribute.roles import is_writer
 from tftrain.distribute.strategies import strategy
@@ -18,6 +18,7 @@ __all__ = [
     "aggregates_gradients",
     "check_options",
     "is_writer",
+    "layouts",
     "restarts",
     "strategy",
 ]

@@ -13,8 +13,10 @@ from tftrain.atomic import replace_file
 from tftrain.errors import ExportError
 from tftrain.export import reloading
 from tftrain.keras_api import keras as keras_api
+from tftrain.whole_models import takes_whole_model
 
 
+@takes_whole_model
 def keras(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     """Saves the whole model as `.keras`, Keras 3's format, replacing `path` atomically.
 
@@ -28,6 +30,7 @@ def keras(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     return _save(model, Path(path), ".keras", optimizer=True)
 
 
+@takes_whole_model
 def h5(model: keras_api.Model, path: str | os.PathLike[str]) -> Path:
     """Saves the whole model as `.h5`, the format of Keras 2, replacing `path` atomically.
 

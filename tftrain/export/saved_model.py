@@ -32,8 +32,10 @@ from tftrain.export.raw_examples import raw_examples
 from tftrain.export.served_model import Preprocessing, served_model
 from tftrain.export.traced_model import TracedModel
 from tftrain.keras_api import keras
+from tftrain.whole_models import takes_whole_model
 
 
+@takes_whole_model
 def saved_model(
     model: keras.Model,
     base: str | os.PathLike[str],

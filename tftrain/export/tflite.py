@@ -10,8 +10,10 @@ from tftrain import litert
 from tftrain.atomic import replace_file
 from tftrain.errors import ExportError
 from tftrain.keras_api import keras
+from tftrain.whole_models import takes_whole_model
 
 
+@takes_whole_model
 def tflite(
     model: keras.Model,
     path: str | os.PathLike[str],

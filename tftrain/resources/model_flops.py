@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 from tftrain.keras_api import keras, quiet_logger, tf
+from tftrain.whole_models import takes_whole_model
 
 _ROWS = 8  # of the batch that is counted; as good as any other
 _STEP = 3  # a step's operations by those of the forward pass
 _HIDDEN = ("While", "If", "Case", "PartitionedCall", "CudnnRNN", "XlaCallModule", "PyFunc")
 
 
+@takes_whole_model
 def flops_per_example(model: Any, inputs: Any) -> float | None:
     """Operations of a training step, estimated as three times those of the forward pass.
 

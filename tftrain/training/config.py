@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from tftrain import augment, data, distribute, models, optim
+from tftrain.distribute import layouts
 from tftrain.errors import BadInput, ConfigError, suggestion
 from tftrain.refusals import refusals
 from tftrain.training import engines, optimization
@@ -58,6 +59,8 @@ class TrainConfig:
     devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
     memory_per_device: str | None = _setting(None, "with auto: 2GiB; the planner chooses", str)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
+    mesh: str | None = _setting(None, "of model_parallel: as batch=2,model=2", str)
+    layout: str | None = _setting(None, f"of model_parallel: {'|'.join(layouts.READY_MADE)}", str)
     stages: int | None = _setting(None, "with pipeline: parts of the model, one a device", int)
     micro_batches: int | None = _setting(None, "with pipeline: parts of a batch (4)", int)
     engine: str = _setting("auto", "|".join(engines.NAMES), str)

@@ -8,6 +8,7 @@ from tftrain.distribute.keras_bridge.replication import is_replicated
 from tftrain.distribute.local_sgd import is_local_sgd
 from tftrain.distribute.parameter_server import is_parameter_server
 from tftrain.distribute.pipeline.pipeline_strategy import is_pipeline
+from tftrain.distribute.tensor_parallel import is_model_parallel
 from tftrain.keras_api import keras, tf
 from tftrain.training.engines import FUSED, FUSED_XLA, KERAS, MULTI_STEP
 from tftrain.training.fit_data import FitData
@@ -55,6 +56,8 @@ def _of_model(model: Any) -> str | None:
 
 def _of_strategy(engine: str, strategy: Any) -> str | None:
     name = type(strategy).__name__
+    if is_model_parallel(strategy):
+        return "batches are given to the mesh one by one under this strategy"
     if _steps_alone(strategy):
         return "workers take steps on their own under this strategy"
     if isinstance(strategy, tf.distribute.TPUStrategy):

@@ -24,6 +24,7 @@ from tftrain.distribute.tensor_parallel import is_model_parallel
 from tftrain.errors import StrategyError
 from tftrain.keras_api import keras
 from tftrain.notices import notice
+from tftrain.whole_models import whole
 
 
 @functools.cache
@@ -36,6 +37,7 @@ def install() -> None:
         wrap(trainer.TensorFlowTrainer, f"make_{name}_function", _making(name))
     # On Model, where another repair has wrapped it already: that would hide the trainer's.
     wrap(keras.Model, "_maybe_symbolic_build", _build)
+    wrap(keras.Model, "export", _export)
 
 
 def _read_on_host(iterator_class: Any, base: Any) -> None:
@@ -87,6 +89,11 @@ def _build(
         data_batch = batch_of_specs(iterator._distributed_dataset.element_spec)
     with strategy.scope():
         model._symbolic_build(data_batch=data_batch)
+
+
+def _export(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
+    with whole(model):
+        return original(model, *args, **kwargs)
 
 
 def _check(model: Any) -> None:

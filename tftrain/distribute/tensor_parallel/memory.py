@@ -74,10 +74,14 @@ class MemoryTable:
 
     def line(self) -> str:
         """The measurement in a line."""
+        cut = (
+            f"of the {self.cut:,} that are cut, {self.largest_share:.1%}"
+            if self.cut
+            else "none cut"
+        )
         return (
             f"mesh {mesh_shapes.shown(self.mesh)}: each device holds {max(self.per_device):,} of "
-            f"{self.total:,} bytes, optimizer included; of the {self.cut:,} that are cut, "
-            f"{self.largest_share:.1%}"
+            f"{self.total:,} bytes, optimizer included; {cut}"
         )
 
     def __str__(self) -> str:
@@ -99,7 +103,8 @@ def measured(model: Any, strategy: Any) -> MemoryTable:
 def _of(variable: Any) -> VariableBytes:
     held = variable._value
     specs = held.layout.sharding_specs
-    axes = tuple("" if spec == "unsharded" else spec for spec in specs)
+    sizes = {name: held.layout.mesh.dim_size(name) for name in held.layout.mesh.dim_names}
+    axes = tuple(spec if sizes.get(spec, 1) > 1 else "" for spec in specs)
     size = held.dtype.size * int(held.shape.num_elements())
     return VariableBytes(variable.path, axes, size, tuple(held.bytes_per_device()))
 

@@ -33,6 +33,36 @@ def chosen(original: Callable[..., Any], pred: Any, true_fn: Any, false_fn: Any)
     return trace.choose(pred, true_fn, false_fn)
 
 
+def aligned(
+    original: Callable[..., Any], condition: Any, t: Any, e: Any, name: str | None = None
+) -> Any:
+    """`where` with a condition of the values' rank: one of a lower rank crashes DTensor."""
+    if step_trace.current() is not None:
+        condition, t, e = (tf.convert_to_tensor(each) for each in (condition, t, e))
+        missing = max(t.shape.rank, e.shape.rank) - condition.shape.rank
+        if missing > 0:
+            condition = tf.reshape(condition, [1] * missing + condition.shape.as_list())
+    return original(condition, t, e, name)
+
+
+def take(original: Callable[..., Any], x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Rows of a table, whose gradient has the table's shape: one of unknown length is refused."""
+    if step_trace.current() is None or axis != 0:
+        return original(x, indices, axis)
+    table = tf.convert_to_tensor(x)
+    indices = tf.cast(tf.convert_to_tensor(indices), tf.int32)
+
+    @tf.custom_gradient
+    def rows(table: Any) -> Any:
+        def gradient(upstream: Any) -> Any:
+            flat = tf.reshape(upstream, [-1, *table.shape[1:]])
+            return tf.math.unsorted_segment_sum(flat, tf.reshape(indices, [-1]), table.shape[0])
+
+        return tf.gather(table, indices), gradient
+
+    return rows(table)
+
+
 def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on images whose rows alone are shared out."""
     if step_trace.current() is None:

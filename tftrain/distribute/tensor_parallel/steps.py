@@ -70,7 +70,7 @@ class MeshStep:
     def __init__(self, model: Any, step: Callable[[Any], Any]) -> None:
         self._name, self._strategy, self._step = model.name, model.distribute_strategy, step
         self._late: dict[Any, list[Any]] = {}  # what is written after the step, by batch axis
-        self._run = tf.function(self._traced, reduce_retracing=True, autograph=False)
+        self._run = tf.function(self._traced, autograph=False)  # shapes must be known
         self._graph: Any = None
 
     def __call__(self, batch: Any) -> Any:
@@ -104,9 +104,8 @@ class MeshStep:
 
     def _explained(self, error: Exception) -> StrategyError:
         reason = operations.reason(error, self._graph)
-        return StrategyError(
-            f"model {self._name!r} cannot be run on the mesh: {reason or str(error)[:500]}"
-        )
+        told = " ".join(str(error).split())[:500]
+        return StrategyError(f"model {self._name!r} cannot be run on the mesh: {reason or told}")
 
 
 def _tensor(leaf: Any) -> Any:

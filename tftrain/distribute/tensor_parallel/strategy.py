@@ -15,6 +15,7 @@ from tftrain.errors import StrategyError
 from tftrain.keras_api import keras, tf
 
 _SHOWN = 12
+_OF_STEPS = ("_distribute_strategy", "train_function", "test_function", "predict_function")
 
 
 class ModelParallelStrategy(tf.distribute.Strategy):
@@ -115,10 +116,12 @@ class ModelParallelStrategy(tf.distribute.Strategy):
             id(v): v for v in [*model.variables, *getattr(model.optimizer, "variables", [])]
         }
         held = [(variable, variable._value) for variable in variables.values()]
-        strategies = [(each, each._distribute_strategy) for each in _models_in(model)]
+        models = [
+            (each, {name: getattr(each, name) for name in _OF_STEPS}) for each in _models(model)
+        ]
         try:
-            for each, _ in strategies:
-                each._distribute_strategy = None
+            for each, _ in models:
+                _set(each, dict.fromkeys(_OF_STEPS))
             for variable, value in held:
                 if isinstance(value, mesh_variable.MeshVariable):
                     variable._value = tf.Variable(
@@ -128,8 +131,8 @@ class ModelParallelStrategy(tf.distribute.Strategy):
         finally:
             for variable, value in held:
                 variable._value = value
-            for each, strategy in strategies:
-                each._distribute_strategy = strategy
+            for each, attributes in models:
+                _set(each, attributes)
 
 
 class _Extended(OneDeviceExtended):
@@ -160,6 +163,11 @@ def _leaves(batch: Any) -> list[Any]:
     return [leaf for leaf in keras.tree.flatten(batch) if leaf is not None]
 
 
-def _models_in(model: Any) -> list[Any]:
+def _set(model: Any, attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        setattr(model, name, value)
+
+
+def _models(model: Any) -> list[Any]:
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else [model]
     return [each for each in layers if hasattr(each, "_distribute_strategy")]

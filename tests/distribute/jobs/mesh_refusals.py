@@ -1,0 +1,156 @@
+"""What model_parallel refuses, and which defects it repairs; prints JSON."""
+
+import json
+import os
+
+import numpy as np
+
+import tftrain
+from tftrain.distribute.keras_bridge.wrapping import suspended
+from tftrain.errors import StrategyError
+from tftrain.keras_api import keras, tf
+
+X, Y = np.ones((8, 6), "float32"), np.arange(8) % 2
+layers = keras.layers
+seen = {}
+
+
+def make(layout="auto"):
+    return tftrain.distribute.strategy(
+        "model_parallel", mesh={"batch": 1, "model": 2}, layout=layout
+    )
+
+
+strategy = make()
+
+
+def said(action):
+    try:
+        action()
+    except StrategyError as error:
+        return str(error)
+    return "nothing"
+
+
+def model_of(*inner, layout="auto", shape=(6,), **options):
+    with make(layout).scope():
+        model = keras.Sequential([keras.Input(shape), *(each() for each in inner)])
+        model.compile("sgd", "mse", **options)
+    return model
+
+
+def fitting(*inner, x=X, **options):
+    return lambda: model_of(*inner, **options).fit(x, Y, batch_size=4, verbose=0)
+
+
+def dense(units=4, name="dense"):
+    return lambda: layers.Dense(units, name=name)
+
+
+tf.zeros([])  # TensorFlow runs: there are two devices from now on
+seen["too many devices"] = said(
+    lambda: tftrain.distribute.strategy("model_parallel", mesh="batch=2,model=4")
+)
+rules = {
+    "no such variable": {"no/kernel": (None, "model"), "dense/kernel": (None, "model")},
+    "missing axis": {"dense/kernel": (None, "heads")},
+    "not divisible": {"odd/kernel": (None, "model")},
+    "wrong rank": {"dense/kernel": ("model",)},
+    "two keys": {"dense": (None, "model"), "kernel": (None, "model")},
+    "nothing cut": "embedding",
+}
+for case, layout in rules.items():
+    inner = [dense(5, "odd")] if case in ("not divisible", "nothing cut") else [dense()]
+    shape = (5,) if case == "nothing cut" else (6,)
+    x = X[:, :5] if case == "nothing cut" else X
+    seen[case] = said(fitting(*inner, layout=layout, shape=shape, x=x))
+seen["recurrent"] = said(
+    fitting(lambda: layers.Reshape((2, 3)), lambda: layers.LSTM(4, name="lstm"), dense())
+)
+seen["operation"] = said(fitting(lambda: layers.Dense(4, "softsign")))
+seen["eager"] = said(fitting(dense(), run_eagerly=True))
+seen["jit"] = said(fitting(dense(), jit_compile=True))
+model = model_of(dense())
+seen["function"] = said(lambda: tf.function(model)(X))
+from tftrain.distribute.tensor_parallel.steps import MeshStep  # noqa: E402 - needs the strategy
+
+seen["strings"] = said(lambda: MeshStep(model, lambda batch: batch)(tf.constant(["a", "b"])))
+
+
+def trace_order():
+    """Reads after writes, conditions among them, and a write that no read leads to."""
+    with strategy.scope():
+        counter, other = keras.Variable(0.0, name="counter"), keras.Variable(0.0, name="other")
+
+    def step(batch):
+        counter.assign(counter * 2)
+        tf.cond(batch > 0, lambda: counter.assign_add(1.0), lambda: counter.assign(100.0))
+        other.assign(batch)
+        return counter + 0.0
+
+    run = MeshStep(model, step)
+    seen["order"] = [float(run(tf.constant(value))) for value in (1.0, 1.0, 2.0)]
+    seen["constant"] = [float(run(tf.constant(value)) * 0 + other.numpy()) for value in (1.0, 2.0)]
+
+
+trace_order()
+
+
+def gathered():
+    from tftrain.distribute.tensor_parallel import shards
+
+    value = shards.put(np.arange(24).reshape(4, 6), strategy.layout("model", None))
+    seen["gathered"] = shards.gathered(value).tolist()
+
+
+gathered()
+
+
+def fails(action):
+    try:
+        action()
+    except Exception:
+        return True
+    return False
+
+
+def defects():
+    """Each without the repairs, with as much of ours as shows it."""
+    from tensorflow.experimental import dtensor
+
+    from tftrain.distribute.tensor_parallel import mesh_variable, shards
+
+    images = shards.put(np.ones((2, 4, 4, 1), "float32"), strategy.layout(None, None, None, None))
+    kernel = shards.put(
+        np.ones((3, 3, 1, 4), "float32"), strategy.layout(None, None, None, "model")
+    )
+    whole = mesh_variable.make(np.zeros((2, 4), "float32"), strategy.layout(None, None))
+    cut = shards.put(np.ones((2, 4), "float32"), strategy.layout(None, "model"))
+    with suspended(), dtensor.default_mesh(strategy.mesh):
+        alone = model_of(dense())
+        convolved = fails(
+            lambda: tf.function(lambda x, k: tf.nn.conv2d(x, k, 1, "VALID"))(images, kernel)
+        )
+        noise = tf.function(
+            lambda seed: tf.random.stateless_uniform((2, 4), seed) * cut, autograph=False
+        )(shards.put(np.array([1, 2]), strategy.layout(None)))
+        whole.store(cut)
+        stored = np.asarray(dtensor.unpack(whole.stored())[0]).shape
+    return {
+        "variables": not isinstance(alone.layers[0].kernel.value, dtensor.DVariable),
+        "slots": stored != (2, 4),
+        "fit": not hasattr(alone.make_train_function(), "_step"),
+        "convolution": convolved,
+        "dropout": bool(
+            np.abs(shards.gathered(noise) - tf.random.stateless_uniform((2, 4), [1, 2])).max()
+            > 1e-6
+        ),
+    }
+
+
+seen["defects"] = defects()
+os.environ["TF_CONFIG"] = json.dumps(
+    {"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": "worker", "index": 0}}
+)
+seen["cluster"] = said(lambda: make("mlp"))
+print(json.dumps(seen))

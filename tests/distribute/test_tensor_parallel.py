@@ -1,0 +1,111 @@
+"""Training on meshes of devices equals training on one; what cannot be, is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.launched_job import JOBS, run
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    return job("mesh_training.py", tmp_path_factory.mktemp("mesh"))
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    return job("mesh_refusals.py", tmp_path_factory.mktemp("refusals"))
+
+
+def job(name, folder):
+    """What a program printed last, with all that it said."""
+    done = run([str(JOBS / name), str(folder)], limit=300, CUDA_VISIBLE_DEVICES="")
+    assert done.status == 0, done.output[-4000:]
+    return json.loads(done.output.splitlines()[-1]) | {"output": done.output}
+
+
+CASES = ("mlp", "cnn", "attention", "whole slots", "clipped", "guarded")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mesh_learns_what_one_device_learns(seen, case):
+    found = seen[case]
+    assert found["variables"] < 1e-5  # of the optimizer and random states too
+    assert found["history"] < 1e-5
+    assert found["predictions"] < 1e-5
+    assert found["moved"] > 1e-3  # there was something to learn
+
+
+def test_fifty_steps_of_adam_were_among_them(seen):
+    assert seen["mlp"]["steps"] == 50
+
+
+@pytest.mark.parametrize("case", ["mlp", "attention", "clipped"])
+def test_each_device_holds_its_share(seen, case):
+    assert seen[case]["share"] <= 1 / 2 + 0.05
+
+
+def test_the_measured_table_names_what_is_cut(seen):
+    axes, total, devices = seen["table"]["sequential_1/up/kernel"]
+    assert (axes, total, devices) == (["", "model"], 20 * 64 * 4, [20 * 32 * 4] * 4)
+    slots = [key for key in seen["table"] if key.endswith("up_kernel_momentum")]
+    assert seen["table"][slots[0]][2] == [20 * 32 * 4] * 4
+
+
+def test_what_the_devices_hold_is_said_once_a_model(seen):
+    assert f"tftrain: model_parallel, {seen['line']}\n" in seen["output"]
+
+
+@pytest.mark.parametrize(
+    "way", ["one", "other mesh", "slots", "weights", "eager", "h5", "saved model", "after"]
+)
+def test_saved_and_exported_models_are_whole(seen, way):
+    assert seen["loaded"][way] < 1e-5
+
+
+def test_a_file_is_cut_anew_where_it_is_loaded(seen):
+    assert seen["loaded"]["share"] == 1 / 4
+
+
+def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
+    assert seen["resumed"] < 1e-5
+    assert "going on after step 4" in seen["output"]
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("too many devices", "after TensorFlow had run an operation"),
+        ("no such variable", "'no/kernel' match no variable; there are"),
+        ("missing axis", "cuts over axis 'heads', and the mesh has 'batch', 'model' only"),
+        ("not divisible", "over axis 'model' of size 2, and 5 is no multiple of 2"),
+        ("wrong rank", "gives 1 axes"),
+        ("two keys", "matches several keys of the layout"),
+        ("nothing cut", "the layout cuts no variable"),
+        ("recurrent", "'lstm' (LSTM: loops over steps cannot be shared out"),
+        ("operation", "DTensor cannot share out the operation 'SoftsignGrad' (in 'gradient_tape/"),
+        ("eager", "run_eagerly=True"),
+        ("jit", "jit_compile=True"),
+        ("strings", "received strings"),
+        ("function", "a tf.function reads variable"),
+        ("cluster", "has 2: start it alone"),
+    ],
+)
+def test_what_cannot_be_is_refused(refused, case, expected):
+    assert expected in refused[case]
+
+
+def test_the_trace_of_a_step_reads_and_writes_once(refused):
+    assert refused["order"] == [1.0, 3.0, 7.0]
+    assert refused["constant"] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("defect", ["variables", "slots", "fit", "convolution", "dropout"])
+def test_canary_the_defect_is_still_there(refused, defect):
+    """Where this fails, remove the repair (keras_bridge/dtensor_*.py)."""
+    assert refused["defects"][defect]
+
+
+def test_shares_of_a_value_cover_it(refused):
+    np.testing.assert_array_equal(refused["gathered"], np.arange(24).reshape(4, 6))
