@@ -33,8 +33,8 @@ def require_unused(strategy: str) -> None:
         )
 
 
-def use_logical_cpus(count: int) -> list[str]:
-    """Splits the CPU into `count` logical devices, for trying out.
+def use_logical_cpus(count: int, strategy: str = "mirrored") -> list[str]:
+    """Splits the CPU into `count` logical devices, for trying out what `strategy` does.
 
     Returns:
         Their names, e.g. `["CPU:0", "CPU:1"]`.
@@ -47,5 +47,5 @@ def use_logical_cpus(count: int) -> list[str]:
         parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
         tf.config.set_logical_device_configuration(cpu, parts)
     elif len(tf.config.list_logical_devices("CPU")) != count:
-        require_unused("mirrored")
+        require_unused(strategy)
     return [f"CPU:{index}" for index in range(count)]

@@ -60,7 +60,11 @@ def micro_batch_rows(micro_batch: int, begin: Any, seeds: dict[Any, Any]) -> Ite
 
 
 def _dropout(
-    original: Callable[..., Any], inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
+    original: Callable[..., Any],
+    inputs: Any,
+    rate: float,
+    noise_shape: Any = None,
+    seed: Any = None,
 ) -> Any:
     rows = getattr(_active, "rows", None)
     if rows is None or rate in (0, 1) or not hasattr(seed, "state"):
@@ -71,8 +75,8 @@ def _dropout(
 
     noise_shape = random._get_concrete_noise_shape(inputs, noise_shape)
     shape = tf.shape(inputs) if noise_shape is None else tf.convert_to_tensor(noise_shape)
-    scale = tf.cast(1 / (1 - rate), inputs.dtype)
-    kept = _uniform(shape, inputs, _seed(rows, seed), rows.begin) >= tf.cast(rate, inputs.dtype)
+    scale = tf.constant(1 / (1 - rate), inputs.dtype)
+    kept = _uniform(shape, inputs, _seed(rows, seed), rows.begin) >= tf.constant(rate, inputs.dtype)
     dropped = tf.where(kept, inputs * scale, tf.zeros([], inputs.dtype))
     dropped.set_shape(inputs.shape)
     return dropped

@@ -51,9 +51,7 @@ def of_all(schedule: str, stages: int, micro_batches: int) -> Iterator[Work]:
     queues = [of_stage(schedule, s, stages, micro_batches) for s in range(stages)]
     done: set[Work] = set()
     while any(queues):
-        ready = [
-            queue.pop(0) for queue in queues if queue and needs(queue[0], stages) <= done
-        ]
+        ready = [queue.pop(0) for queue in queues if queue and needs(queue[0], stages) <= done]
         done.update(ready)
         yield from ready
 

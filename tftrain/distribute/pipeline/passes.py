@@ -155,5 +155,3 @@ def _sum(first: Any, second: Any) -> Any:
 
 def _operands(values: Any) -> list[Any]:
     return tf.nest.flatten(values, expand_composites=True)
-
-

@@ -1,8 +1,8 @@
 """When each stage worked on what: measured passes of one batch, and how much of the time was idle.
 
-    schedule = strategy.schedule(model, x, y)
-    print(schedule)          # the bubble's share, measured and ideal
-    schedule.plot("bubble.png")
+schedule = strategy.schedule(model, x, y)
+print(schedule)          # the bubble's share, measured and ideal
+schedule.plot("bubble.png")
 """
 
 from __future__ import annotations
