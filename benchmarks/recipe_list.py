@@ -295,6 +295,22 @@ RECIPES = (
         },
     ),
     Recipe(
+        "pipeline_parallel",
+        "two stages, one a device, beside one device; the schedule as a picture",
+        (),
+        ("--epochs=30",),
+        {
+            "mnist": {
+                "in stages": at_least(0.97),
+                "difference of weights": at_most(1e-3),
+            },
+            "digits": {
+                "in stages": at_least(0.94),
+                "difference of weights": at_most(1e-3),
+            },
+        },
+    ),
+    Recipe(
         "tpu_mnist",
         "a TPU's cores; here two CPU devices instead, nothing was run on a TPU",
         ("--strategy=mirrored",),
