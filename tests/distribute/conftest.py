@@ -3,6 +3,7 @@
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = ("jobs/*.py", "*_job.py", "keras_bridge/*_job.py", "keras_bridge/*_cases.py")
+PROGRAMS = ("jobs/*.py", "*_job.py", "keras_bridge/*_job.py", "keras_bridge/*_cases.py",
+            "pipeline/*_job.py")  # fmt: skip
 
 collect_ignore = [str(path) for pattern in PROGRAMS for path in HERE.glob(pattern)]

@@ -34,7 +34,7 @@ def require_unused(strategy: str) -> None:
 
 
 def use_logical_cpus(count: int, strategy: str = "mirrored") -> list[str]:
-    """Splits the CPU into `count` logical devices, for trying out parallelism; for a strategy.
+    """Splits the CPU into `count` logical devices, for trying out what `strategy` does.
 
     Returns:
         Their names, e.g. `["CPU:0", "CPU:1"]`.

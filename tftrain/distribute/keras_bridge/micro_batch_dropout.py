@@ -75,8 +75,8 @@ def _dropout(
 
     noise_shape = random._get_concrete_noise_shape(inputs, noise_shape)
     shape = tf.shape(inputs) if noise_shape is None else tf.convert_to_tensor(noise_shape)
-    scale = tf.cast(1 / (1 - rate), inputs.dtype)
-    kept = _uniform(shape, inputs, _seed(rows, seed), rows.begin) >= tf.cast(rate, inputs.dtype)
+    scale = tf.constant(1 / (1 - rate), inputs.dtype)
+    kept = _uniform(shape, inputs, _seed(rows, seed), rows.begin) >= tf.constant(rate, inputs.dtype)
     dropped = tf.where(kept, inputs * scale, tf.zeros([], inputs.dtype))
     dropped.set_shape(inputs.shape)
     return dropped

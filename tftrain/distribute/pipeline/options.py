@@ -56,7 +56,7 @@ def _cpus(count: int) -> list[str]:
 
 
 def _problems(stages: Any, cut: Any, schedule: Any) -> Iterator[str]:
-    if cut is not None and (not cut or not all(isinstance(name, str) for name in cut)):
+    if cut is not None and not (_is_list(cut) and all(isinstance(name, str) for name in cut)):
         yield f"cut={cut!r}: expected names of layers, e.g. cut=['dense_2']"
     elif cut is not None and stages is not None and stages != len(cut) + 1:
         yield (
@@ -65,3 +65,7 @@ def _problems(stages: Any, cut: Any, schedule: Any) -> Iterator[str]:
         )
     if schedule is not None and schedule not in orders.NAMES:
         yield f"schedule={schedule!r}: expected {' or '.join(map(repr, orders.NAMES))}"
+
+
+def _is_list(cut: Any) -> bool:
+    return isinstance(cut, (list, tuple)) and bool(cut)
