@@ -149,6 +149,25 @@ RECIPES = (
         has_seeds=True,
     ),
     Recipe(
+        "multi_task",
+        "digit, parity and rotation with one trunk, and with one each, three seeds",
+        ("--dataset=mnist", "--epochs=5"),
+        (),
+        {
+            "mnist": {
+                "digit, alone": (0.84, 0.88),
+                "digit, together": (0.84, 0.88),
+                "digit, learned weights, 3 x as long": (0.87, 0.91),
+            },
+            "digits": {
+                "digit, alone": (0.9, 0.935),
+                "digit, together": (0.885, 0.92),
+                "digit, learned weights, 3 x as long": (0.9, 0.935),
+            },
+        },
+        has_seeds=True,
+    ),
+    Recipe(
         "linear_regression",
         "gradient descent and Adam from their formulas",
         (),
