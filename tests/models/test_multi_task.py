@@ -24,11 +24,12 @@ def trunk():
     return keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, "tanh", name="shared")])
 
 
-def make(weights="uncertainty", optimizer="sgd", losses=LOSSES, **options):
+def make(weights="uncertainty", optimizer="sgd", eager=True, **options):
     keras.utils.set_random_seed(3)
     heads = {"kind": 3, "size": keras.layers.Dense(1)}
     model = models.multi_task(trunk(), heads, weights=weights, **options)
-    model.compile(optimizer, losses, weighted_metrics={"kind": ["accuracy"]})
+    metrics = {"kind": ["accuracy"]}  # a few eager steps take less time than tracing them
+    model.compile(optimizer, LOSSES, weighted_metrics=metrics, run_eagerly=eager)
     return model
 
 
@@ -118,7 +119,7 @@ def test_losses_are_shown_unweighted_and_weights_beside_them():
 def test_a_fused_epoch_is_that_of_keras():
     histories = []
     for each in ("keras", "fused_epoch_xla"):
-        model = make(optimizer="adam")
+        model = make(optimizer="adam", eager=False)
         call = {"sample_weight": WEIGHTS, "batch_size": 8, "epochs": 2, "verbose": 0, "seed": 1}
         histories.append(tftrain.fit(model, X, LABELS, engine=each, **call).history)
     expected, received = histories
@@ -172,7 +173,7 @@ def test_learned_weights_for_a_model_of_ones_own_share_its_layers():
     taken = keras.Input((6,))
     plain = keras.Model(taken, {task: keras.layers.Dense(1)(taken) for task in "ab"})
     learning = models.learn_task_weights(plain)
-    learning.compile("sgd", "mse")
+    learning.compile("sgd", "mse", run_eagerly=True)
     before = plain.get_weights()[0].copy()
     learning.fit(X, {"a": SIZE, "b": SIZE}, verbose=0)
     assert not np.array_equal(plain.get_weights()[0], before)
@@ -237,6 +238,6 @@ def test_weights_that_cannot_be_learned():
 )
 def test_what_does_not_name_the_tasks_is_refused(labels, compiled, said):
     model = make()
-    model.compile("sgd", **compiled)
+    model.compile("sgd", run_eagerly=True, **compiled)
     with pytest.raises(BadInput, match=said):
         model.evaluate(X, labels, verbose=0)

@@ -28,6 +28,7 @@ DISTRIBUTED = [
 NAMES = [name for name in EVERY if name not in DISTRIBUTED]
 COMPARISONS = [
     "large_batch",
+    "multi_task",
     "optimizers_compared",
     "pretrain_finetune",
 ]  # several trainings: another print
@@ -36,6 +37,7 @@ CLASSIFIERS = [
     name for name in NAMES if name not in ("linear_regression", *COMPARISONS, *COMPRESSIONS)
 ]
 QUICKER = {
+    "multi_task": ["--seeds=1", "--few=1"],
     "optimizers_compared": ["--only=adam,lars"],
     "compress_pipeline": ["--rounds=1"],
     "quantize_mnist": ["--rounds=1"],
@@ -211,6 +213,26 @@ def test_pretraining_is_compared_with_none(first_run, capsys):
     assert gain == pytest.approx(100 * difference, abs=0.06)
     assert keras.models.load_model(out / "model.keras").output_shape == (None, 5)
     assert (out / "accuracy.png").read_bytes().startswith(PNG)
+
+
+def test_tasks_are_compared_with_tasks_alone(first_run, capsys):
+    _, out, printed = first_run("multi_task", capsys)
+    rows = re.findall(r"^\| (digit|parity|rotation) \| (.*) \|$", printed, re.MULTILINE)
+    figures = json.loads((out / "result.json").read_text())
+    ways = ("alone", "together", "learned weights", "learned weights, 3 x as long")
+    assert len(rows) == 3
+    for task, cells in rows:
+        for way, cell in zip(ways, cells.split(" | "), strict=True):
+            assert cell == f"{figures[f'{task}, {way}']:.4f} ± 0.0000"
+    tftrain.models.register()
+    model = keras.models.load_model(out / "model.keras")
+    assert set(model.task_weights()) == {"digit", "parity", "rotation"}
+    assert (out / "accuracy.png").read_bytes().startswith(PNG)
+
+
+def test_tasks_with_too_few_labels_are_refused(tmp_path, capsys):
+    assert run("multi_task", "--few=0.01", f"--out={tmp_path / 'out'}") == 2
+    assert "leaves fewer than 50 labels" in capsys.readouterr().err
 
 
 def test_optimizers_are_compared_in_a_table_and_a_plot(first_run, capsys):

@@ -36,7 +36,7 @@ def multi_task(
         largest_weight: Of those that are learned.
 
     Returns:
-        An uncompiled model from what the trunk takes to `{task: [B, ...]}`.
+        An uncompiled model of what the trunk takes, whose output is a dict of `[B, ...]` by task.
 
     Raises:
         ConfigError: The trunk or a head cannot be used.

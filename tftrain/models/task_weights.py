@@ -12,7 +12,7 @@ of a task leaves that task's weight alone.
 
 Reference: Kendall, Gal and Cipolla, *Multi-Task Learning Using Uncertainty to Weigh Losses for
 Scene Geometry and Semantics*, CVPR 2018. For squared errors this is twice their likelihood, with
-s = log sigma^2; for classes they have s/2 in place of s, so that weights come out twice as large.
+s = log sigma^2; for classes they have s/2 in place of s, and weights half as large as here.
 """
 
 from __future__ import annotations
