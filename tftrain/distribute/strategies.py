@@ -12,13 +12,12 @@ Making a strategy also activates the repairs of Keras (`keras_bridge`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tftrain.distribute import clusters, roles, runtime
+from tftrain.distribute import clusters, makers, runtime
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.strategy_options import OPTIONS, check_options
-from tftrain.distribute.tensor_parallel import is_model_parallel, mesh_shapes
 from tftrain.errors import ConfigError, StrategyError
 from tftrain.keras_api import tf
 from tftrain.notices import notice
@@ -173,18 +172,10 @@ def _make(name: str, options: dict[str, Any]) -> tuple[str, Any]:
     cluster, source = found or (None, "")
     runtime.load()  # before anything imports keras.src past the guarded door
     keras_bridge.install()
-    made = _MAKERS[chosen](cluster, options)
+    made = makers.MAKERS[chosen](cluster, options)
     where = f", {cluster.name} of {_size(cluster)} by {source}" if cluster else ""
-    notice(f"strategy {chosen} ({reason}){where}, {_extent(made)}")
+    notice(f"strategy {chosen} ({reason}){where}, {makers.extent(made)}")
     return chosen, made
-
-
-def _extent(made: Any) -> str:
-    """How far a strategy reaches, in words."""
-    if is_model_parallel(made):
-        return f"mesh {mesh_shapes.shown(made.axes)}"
-    count = made.num_replicas_in_sync
-    return f"{count} replica" + "s" * (count > 1)
 
 
 def _size(cluster: Cluster) -> str:
@@ -221,86 +212,3 @@ def _choose_local() -> tuple[str, str]:
     if gpus > 1:
         return "mirrored", f"{gpus} GPUs are visible"
     return "one", "no cluster, no TPU, " + ("one GPU" if gpus else "no GPU")
-
-
-def _one(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    # The default strategy, not OneDeviceStrategy: Keras then runs as it does on its own.
-    return tf.distribute.get_strategy()
-
-
-def _mirrored(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    gpus = tf.config.list_physical_devices("GPU")
-    count = options["devices"]
-    if count is None:
-        return tf.distribute.MirroredStrategy()
-    if gpus and count > len(gpus):
-        raise StrategyError(f"devices={count}, but {len(gpus)} GPUs are visible: ask for fewer")
-    names = [f"GPU:{i}" for i in range(count)] if gpus else runtime.use_logical_cpus(count)
-    return tf.distribute.MirroredStrategy(names)
-
-
-def _pipeline(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    from tftrain.distribute.pipeline import options as pipeline_options
-
-    names = ("stages", "cut", "micro_batches", "schedule")
-    return pipeline_options.strategy(**{name: options[name] for name in names})
-
-
-def _multiworker(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    from tftrain.distribute import multiworker
-    from tftrain.distribute.keras_bridge import lost_peer
-
-    roles.take_part_in(_required(cluster, "multiworker"))
-    lost_peer.expect(cluster)
-    times = {key: options[key] for key in ("start_timeout", "peer_timeout")}
-    made = multiworker.strategy(cluster, **times)
-    if options["sync_every"] is None:
-        return made
-    from tftrain.distribute import local_sgd
-
-    return local_sgd.strategy(made, sync_every=options["sync_every"])
-
-
-def _ps(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    from tftrain.distribute import parameter_server
-
-    roles.take_part_in(_required(cluster, "ps"))
-    return parameter_server.strategy(cluster)
-
-
-def _tpu(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    from tftrain.distribute import tpu
-
-    return tpu.strategy()
-
-
-def _model_parallel(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    from tftrain.distribute import layouts
-    from tftrain.distribute.tensor_parallel import devices
-
-    axes = mesh_shapes.parse(options["mesh"])
-    layout = layouts.resolve(options["layout"] or "auto", axes)
-    devices.refuse_clusters()
-    names = devices.of_mesh(axes)
-    return devices.strategy(axes, names, layout)
-
-
-def _required(cluster: Cluster | None, name: str) -> Cluster:
-    if cluster is None:
-        raise StrategyError(
-            f"strategy {name!r} needs a cluster, and there is none: TF_CONFIG is unset, and the "
-            "process was started neither by srun nor in an indexed Kubernetes Job; start it with "
-            "tftrain launch --workers=N -- python script.py"
-        )
-    return cluster
-
-
-_MAKERS: dict[str, Callable[[Cluster | None, dict[str, Any]], Any]] = {
-    "one": _one,
-    "mirrored": _mirrored,
-    "pipeline": _pipeline,
-    "multiworker": _multiworker,
-    "ps": _ps,
-    "tpu": _tpu,
-    "model_parallel": _model_parallel,
-}

@@ -28,6 +28,9 @@ class PipelineStrategy(tf.distribute.OneDeviceStrategy):
             bytes of weights.
         micro_batches: Into how many parts a batch is cut.
         schedule: `1f1b` or `gpipe`.
+
+    Attributes:
+        extent: How it divides the work, in words.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class PipelineStrategy(tf.distribute.OneDeviceStrategy):
         super().__init__(HOST)
         self.devices = [_full_name(device) for device in devices]
         self.cut, self.micro_batches, self.order = cut, micro_batches, schedule
+        self.extent = f"{len(self.devices)} stages, {micro_batches} micro-batches, {schedule}"
         self._place_of_new: str | None = None
         extended = self.extended
         self._create, self._update_here = extended._create_variable, extended._update

@@ -28,6 +28,7 @@ class ModelParallelStrategy(tf.distribute.Strategy):
     Attributes:
         mesh: The mesh.
         axes: Sizes of its axes, by name.
+        extent: The mesh, in words.
     """
 
     cuts_variables = True
@@ -36,6 +37,7 @@ class ModelParallelStrategy(tf.distribute.Strategy):
         super().__init__(_Extended(self, mesh.local_devices()[0]))
         self.mesh = mesh
         self.axes: dict[str, int] = {name: mesh.dim_size(name) for name in mesh.dim_names}
+        self.extent = f"mesh {mesh_shapes.shown(self.axes)}"
         self._layout = layout
         self._paths: list[str] = []
         self._has_cut = False
