@@ -1,23 +1,29 @@
-"""The door to tf_keras and tfmot leaves everything else as it was; each in its own process."""
+"""The door to tf_keras and tfmot leaves everything else as it was; in processes of their own."""
+
+import pytest
 
 LOAD = "from tftrain.compress.tf_keras_api import tf_keras, tfmot; tfmot.sparsity; tf_keras.Model\n"
 
 
-def test_tf_keras_stays_keras_3(python):
+@pytest.fixture(scope="module")
+def printed(python):
+    """What a process says that has gone through the door."""
     done = python(
-        LOAD + "import tensorflow as tf, keras\n"
-        "print(tf.keras.__version__[0], keras.__version__[0], tf.keras.Model is keras.Model)"
-    )
-    assert done.stdout.split() == ["3", "3", "True"], done.stderr
-
-
-def test_child_processes_are_left_alone(python):
-    done = python(
-        LOAD + "import subprocess, sys\n"
+        LOAD + "import subprocess, sys, tensorflow as tf, keras\n"
+        "print(tf.keras.__version__[0], keras.__version__[0], tf.keras.Model is keras.Model)\n"
         "code = 'import os; print(os.environ.get(\"TF_USE_LEGACY_KERAS\"))'\n"
         "print(subprocess.run([sys.executable, '-c', code], capture_output=True).stdout)"
     )
-    assert "None" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_tf_keras_stays_keras_3(printed):
+    assert printed[0].split() == ["3", "3", "True"]
+
+
+def test_child_processes_are_left_alone(printed):
+    assert "None" in printed[1]
 
 
 def test_a_setting_of_the_user_is_kept(python):
