@@ -94,7 +94,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         asked = _resumed(values)
         found = sweeps.resume(
             values.out,
-            sweep_trials.command(asked.program, asked.space),
+            sweep_trials.command(asked.program),
             retry_failed=values.retry_failed,
             trials=values.trials,
             space=sweep_space.of(values) or None,
@@ -104,7 +104,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         words = sweep_trials.settled(positional)
         found = sweeps.run(
             out=values.out or _next_free(),
-            command=sweep_trials.command(words, sweep_space.of(values)),
+            command=sweep_trials.command(words),
             **_asked(values, words),
             **machine_flags,
         )
