@@ -61,6 +61,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_string("out", None, "sweep folder (default: the next free one in sweeps/)", values)
+    flags.DEFINE_bool("pin", True, "keep each trial to its own cores", flag_values=values)
     flags.DEFINE_bool("resume", False, "go on with the sweep in --out", flag_values=values)
     flags.DEFINE_bool(
         "retry_failed", False, "with --resume: run failed trials again", flag_values=values
@@ -88,6 +89,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     machine_flags: dict[str, Any] = {
         "parallel": values.parallel,
         "memory_bytes": sweep_space.memory(values),
+        "pin": values.pin,
         "grace_seconds": values.grace,
     }
     if values.resume:
