@@ -12,7 +12,7 @@ from tftrain import training
 from tftrain.cli import sweep_trials
 from tftrain.cli.main import main
 from tftrain.errors import ConfigError
-from tftrain.sweeps import Choices, Trial
+from tftrain.sweeps import Trial
 
 
 @pytest.fixture
@@ -27,8 +27,7 @@ def trial(folder, **settings):
 
 def words(folder, fixed=(), **settings):
     """The flags that a trial is given."""
-    space = {name: Choices((value, "another")) for name, value in settings.items()}
-    command = sweep_trials.command(fixed, space)(trial(folder, **settings))
+    command = sweep_trials.command(fixed)(trial(folder, **settings))
     assert command[1:4] == ["-m", "tftrain", "train"]
     return command[4:]
 
@@ -132,7 +131,7 @@ def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
         (["--grid=epochs=1,2", "--memory=1MB"], ["0 MiB a trial"]),
         (["--grid=epochs=1,2", "--retry_failed"], ["needs --resume"]),
         (["--grid=epochs=1,2", "--out="], ["--out is empty"]),
-        (["--grid=epochs=1,2", "--", "--epochs=3"], ["epochs is varied, and --epochs after --"]),
+        (["--grid=epochs=1,2", "--", "--epochs", "0"], ["epochs is varied, and --epochs after --"]),
         (["--grid=epochs=1,2", "--", "--dropot=3", "--out=x"], ["--dropot", "--out cannot"]),
         (["--grid=epochs=1,2", "--", "--dropout=3", "x"], ["dropout is 3.0", "'x'"]),
         (["--grid=optimizer=sgd,adam", "--", "--momentum=0.9"], ["adam has none"]),
@@ -158,6 +157,11 @@ def test_each_problem_of_trials_is_told_once(capsys):
         "tftrain sweep: learning_rate is -1.0; expected a positive number",
         "tftrain sweep: learning_rate is -2.0; expected a positive number",
     ]
+
+
+def test_what_is_fixed_though_it_is_varied_is_told_once(capsys):
+    assert main(["sweep", "--grid=epochs=1,2", "--", "--epochs", "0"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_no_trial_that_finishes_is_a_failure(tmp_path, capsys, monkeypatch):

@@ -111,6 +111,15 @@ def test_trials_side_by_side_have_cores_of_their_own(out):
 
 
 @needs_two_cores
+def test_trials_that_are_not_pinned_have_pools_of_their_shares_size(out):
+    sweep = sweeps.run({"loss": [1.0, 2.0]}, training(), out, parallel=2, pin=False, **QUIET)
+    for one in sweep.trials:
+        used, threads = json.loads((one.folder / "cores.json").read_text())
+        assert used == list(cores.usable())
+        assert int(threads) == len(used) // 2
+
+
+@needs_two_cores
 def test_as_many_run_side_by_side_as_are_asked_for(out):
     counts = []
 

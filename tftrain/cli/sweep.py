@@ -61,6 +61,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_string("out", None, "sweep folder (default: the next free one in sweeps/)", values)
+    flags.DEFINE_bool("pin", True, "keep each trial to its own cores", flag_values=values)
     flags.DEFINE_bool("resume", False, "go on with the sweep in --out", flag_values=values)
     flags.DEFINE_bool(
         "retry_failed", False, "with --resume: run failed trials again", flag_values=values
@@ -88,13 +89,14 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     machine_flags: dict[str, Any] = {
         "parallel": values.parallel,
         "memory_bytes": sweep_space.memory(values),
+        "pin": values.pin,
         "grace_seconds": values.grace,
     }
     if values.resume:
         asked = _resumed(values)
         found = sweeps.resume(
             values.out,
-            sweep_trials.command(asked.program, asked.space),
+            sweep_trials.command(asked.program),
             retry_failed=values.retry_failed,
             trials=values.trials,
             space=sweep_space.of(values) or None,
@@ -104,7 +106,7 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
         words = sweep_trials.settled(positional)
         found = sweeps.run(
             out=values.out or _next_free(),
-            command=sweep_trials.command(words, sweep_space.of(values)),
+            command=sweep_trials.command(words),
             **_asked(values, words),
             **machine_flags,
         )

@@ -36,14 +36,15 @@ def problems(words: Sequence[str]) -> Iterator[str]:
 
 def wrong_settings(words: Sequence[str], space: Space) -> Iterator[str]:
     """What `tftrain train` would refuse of the trials, each sentence once."""
-    values, _ = _parsed(words)
+    values, parsed = _parsed(words)
     yield from (
         f"{name} is varied, and --{name} after -- fixes it: give one of them"
         for name in space
         if values[name].present
     )
-    free = [word for word in words if not any(word.startswith(f"--{name}=") for name in space)]
-    found = (each for settings in checked(space) for each in _refused(free, settings))
+    others = [word for word in settled(words) if _name(word) not in space]
+    fixed = [*others, *parsed.positional]
+    found = (each for settings in checked(space) for each in _refused(fixed, settings))
     yield from dict.fromkeys(found)
 
 
@@ -53,18 +54,17 @@ def settled(words: Sequence[str]) -> list[str]:
     return [_absolute(name, values[name]) for name in arguments.given(values)]
 
 
-def command(words: Sequence[str], space: Space) -> Callable[[Trial], list[str]]:
+def command(words: Sequence[str]) -> Callable[[Trial], list[str]]:
     """What runs a trial: a new training, or one that goes on.
 
     Args:
         words: Flags for all trials.
-        space: What is varied.
     """
 
     def of(trial: Trial) -> list[str]:
         if problems := list(_refused(words, trial.settings)):
             raise ConfigError(problems)
-        return [*PYTHON, "-m", "tftrain", "train", *_begun_or_not(trial, words, space)]
+        return [*PYTHON, "-m", "tftrain", "train", *_begun_or_not(trial, words)]
 
     return of
 
@@ -100,7 +100,7 @@ def _seed(trial: Trial, words: Sequence[str]) -> list[str]:
     return [] if given else [f"--seed={trial.seed}"]
 
 
-def _begun_or_not(trial: Trial, words: Sequence[str], space: Space) -> list[str]:
+def _begun_or_not(trial: Trial, words: Sequence[str]) -> list[str]:
     folder, out = training.RunFolder(trial.folder), f"--out={trial.folder}"
     values, _ = _parsed(words)
     unverified = [] if values["verify_export"].present else ["--noverify_export"]

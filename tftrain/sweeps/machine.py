@@ -14,12 +14,19 @@ from tftrain.errors import SweepError
 LEAST_MEMORY = 384 << 20  # the perceptron on the embedded digits takes 331 MiB
 
 
-def divided(parallel: int, memory_bytes: int | None, trials: int | None = None) -> list[Share]:
+def divided(
+    parallel: int,
+    memory_bytes: int | None = None,
+    *,
+    pin: bool = True,
+    trials: int | None = None,
+) -> list[Share]:
     """What each of the trials that run side by side may use of the machine.
 
     Args:
         parallel: How many may run side by side.
         memory_bytes: What each may use; None for no limit.
+        pin: Whether each keeps to cores of its own; if not, only its pools are of that size.
         trials: How many there are, if fewer than `parallel` would leave cores to nobody.
 
     Raises:
@@ -35,7 +42,8 @@ def divided(parallel: int, memory_bytes: int | None, trials: int | None = None) 
         problems += _wrong_memory(parallel, memory_bytes)
     if problems:
         raise SweepError(problems)
-    return allocation.shares(min(parallel, trials or parallel), memory_bytes=memory_bytes)
+    found = allocation.shares(min(parallel, trials or parallel), memory_bytes=memory_bytes)
+    return found if pin else [Share((), memory_bytes, one.threads) for one in found]
 
 
 def _wrong_memory(parallel: int, each: int) -> Iterator[str]:

@@ -31,6 +31,7 @@ def run(
     *,
     parallel: int = 1,
     memory_bytes: int | None = None,
+    pin: bool = True,
     grace_seconds: float = GRACE_SECONDS,
     output: TextIO | None = None,
     **asked: Any,
@@ -47,6 +48,7 @@ def run(
         out: The sweep's folder, which is made.
         parallel: How many trials run side by side, each on its share of the cores.
         memory_bytes: What each of them may use; None for no limit.
+        pin: Whether each keeps to cores of its own, which is quicker unless others use them too.
         grace_seconds: Time that a trial has to save and end, from SIGTERM to SIGKILL.
         output: Where it is told how the sweep goes; standard error by default.
         **asked: See `Asked`: metric, goal, sampler, trials, prune, prune_after, seed, program.
@@ -75,7 +77,7 @@ def run(
     require_optuna()
     what, folder = Asked(space, **asked), SweepFolder(out)
     folder.check_free()
-    machine = divided(parallel, memory_bytes, what.trials)
+    machine = divided(parallel, memory_bytes, pin=pin, trials=what.trials)
     folder.make()
     with folder.locked():
         return _run(Sweep(what, folder, []), command, machine, grace_seconds, output)
@@ -87,6 +89,7 @@ def resume(
     *,
     parallel: int = 1,
     memory_bytes: int | None = None,
+    pin: bool = True,
     grace_seconds: float = GRACE_SECONDS,
     output: TextIO | None = None,
     retry_failed: bool = False,
@@ -99,6 +102,7 @@ def resume(
         command: As of `run`.
         parallel: As of `run`.
         memory_bytes: As of `run`.
+        pin: As of `run`.
         grace_seconds: As of `run`.
         output: As of `run`.
         retry_failed: Whether trials that have failed are run once more.
@@ -112,7 +116,7 @@ def resume(
     folder.read()  # or it is said that there is none
     with folder.locked():
         what, found = reopened(folder, **changes)
-        machine = divided(parallel, memory_bytes, what.trials)
+        machine = divided(parallel, memory_bytes, pin=pin, trials=what.trials)
         again = (trials.RUNNING, *([trials.FAILED] if retry_failed else []))
         for one in found:
             if one.state in again:
