@@ -21,13 +21,17 @@ class StrategyOption:
         strategies: Those that take it.
         least: The smallest number, of an option that is a number.
         why: Said besides where another strategy is given it.
-        form: Raises BadInput, given a value and its name, where the value cannot be read.
+        problems: Gives what is wrong with a value.
     """
 
     strategies: tuple[str, ...]
     least: int | None = None
     why: str = ""
-    form: Callable[[Any, str], Any] | None = None
+    problems: Callable[[Any], Iterator[str]] | None = None
+
+
+def _memory_problems(memory: Any) -> Iterator[str]:
+    yield from refusals(units.size, memory, "memory_per_device")
 
 
 OPTIONS = {
@@ -36,7 +40,7 @@ OPTIONS = {
     ),
     "sync_every": StrategyOption(("auto", "multiworker"), least=1),
     "memory_per_device": StrategyOption(
-        ("auto",), why="the planner then chooses the strategy", form=units.size
+        ("auto",), why="the planner then chooses the strategy", problems=_memory_problems
     ),
 }
 
@@ -69,8 +73,8 @@ def _problems(name: str, key: str, value: Any) -> Iterator[str]:
         )
     if option.least is not None and value < option.least:
         yield f"{key}={value}: expected {option.least} or more"
-    if option.form is not None:
-        yield from refusals(option.form, value, key)
+    if option.problems is not None:
+        yield from option.problems(value)
 
 
 def _listed(names: Iterable[str]) -> str:
