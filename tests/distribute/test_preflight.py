@@ -116,3 +116,17 @@ def test_without_a_cluster_there_is_nothing_to_check():
 )
 def test_shares_are_told_in_words(share, said):
     assert said in data_shares.Share(**share).describe(workers=2)
+
+
+def test_a_chief_that_is_late_after_a_first_training_is_waited_for(monkeypatch):
+    """Its check of that training says nothing of the variables that come after it."""
+    looks = iter([None, None, "'kernel' float32[4]"])
+
+    def read(key, seconds):
+        return next(looks) if key == "variable/7" else {"preflight/0/worker 0": "{}"}.get(key)
+
+    monkeypatch.setattr(preflight, "_checks", 1)
+    monkeypatch.setattr(preflight.notice_board, "read", read)
+    worker = Cluster(("a:1", "b:1"), task_index=1)
+    preflight._compare_variable(worker, 7, 1.0, {"name": "kernel"}, tf.zeros([4]))
+    assert next(looks, "all looks were taken") == "all looks were taken"

@@ -113,7 +113,11 @@ def decide(
     )
     training = planning.Training(batch_size, precision=profile.precision)
     plans = planning.plan(
-        profile, machine, training, allowed=lambda split: _can_run(split, batch_size, workers)
+        profile,
+        machine,
+        training,
+        allowed=lambda split: _can_run(split, batch_size, workers),
+        balance=lambda layer: layer.parameters,  # as the strategy cuts
     )
     if not plans.feasible:
         raise remedies.nothing_fits(plans, lambda split: _can_run(split, None, workers))

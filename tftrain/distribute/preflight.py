@@ -25,7 +25,7 @@ from tftrain.errors import PeerUnreachable, PreflightError
 
 LIMIT_SECONDS = 60.0
 
-_rounds = itertools.count()
+_checks = 0  # that this process has come to
 
 
 def check(
@@ -72,7 +72,8 @@ def check(
 
 def _exchange(cluster: Cluster, mine: dict[str, Any], limit: float) -> dict[str, dict[str, Any]]:
     """Posts this worker's report and reads the others'."""
-    number = next(_rounds)
+    global _checks
+    number, _checks = _checks, _checks + 1
     notice_board.post(f"preflight/{number}/{cluster.name}", json.dumps(mine))
     deadline = time.monotonic() + limit
     reports = {cluster.name: mine}
@@ -167,8 +168,8 @@ def _compare_variable(
     chief = "chief 0" if cluster.chief else "worker 0"
     theirs = notice_board.read(key, 1.0)
     if theirs is None:
-        # A chief that has come to its check makes no more variables before it.
-        found = notice_board.read_first([key, f"preflight/0/{chief}"], limit)
+        # A chief that has come to its next check makes no more variables before it.
+        found = notice_board.read_first([key, f"preflight/{_checks}/{chief}"], limit)
         theirs = found[1] if found and found[0] == key else "none"
     if theirs != mine:
         _stop(

@@ -11,12 +11,14 @@ from tftrain.errors import ConfigError
 from tftrain.planning import memory, step_time, units
 from tftrain.planning.machines import Machine
 from tftrain.planning.memory import Memory
-from tftrain.planning.profiles import ModelProfile
+from tftrain.planning.profiles import LayerProfile, ModelProfile
+from tftrain.planning.splits import splits
 from tftrain.planning.stages import Stage, cut
 from tftrain.planning.step_time import Split, StepSeconds
 from tftrain.planning.trainings import Training
 
 Allowed = Callable[[Split], bool]
+Balance = Callable[[LayerProfile], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +167,7 @@ def plan(
     training: Training | int,
     *,
     allowed: Allowed | None = None,
+    balance: Balance | None = None,
 ) -> Plans:
     """Ranks the ways to share a training among the devices of a machine.
 
@@ -176,6 +179,7 @@ def plan(
         machine: What there is.
         training: The settings, or the size of the batch alone.
         allowed: Whether a combination comes into question; None: every one does.
+        balance: What stages of a pipeline are to share evenly; None: the time of computing.
 
     Raises:
         ConfigError: No combination comes into question at all.
@@ -190,10 +194,10 @@ def plan(
         (16, 4, 1)
     """
     training = Training(training) if isinstance(training, int) else training
-    stages = _Stages(profile, machine, training)
+    stages = _Stages(profile, machine, training, balance)
     made = [
         _plan(profile, machine, training, split, stages)
-        for split in _splits(profile, machine, training)
+        for split in splits(profile, machine, training)
         if allowed is None or allowed(split)
     ]
     if not made:
@@ -207,21 +211,28 @@ def plan(
 class _Stages:
     """Cuts of a model, made once for each number of stages and members of a tensor axis."""
 
-    def __init__(self, profile: ModelProfile, machine: Machine, training: Training) -> None:
+    def __init__(
+        self,
+        profile: ModelProfile,
+        machine: Machine,
+        training: Training,
+        balance: Balance | None,
+    ) -> None:
         self._profile, self._machine, self._training = profile, machine, training
+        self._balance = balance
         self._cuts: dict[tuple[int, int], list[Stage]] = {}
 
     def of(self, split: Split) -> list[Stage]:
         key = split.stages, split.tensor
         if key not in self._cuts:
             self._cuts[key] = cut(
-                self._profile.layers,
-                split.stages,
-                lambda layer: step_time.compute_seconds(
-                    layer, self._machine, self._training, split.tensor
-                ),
+                self._profile.layers, split.stages, self._balance or self._seconds(split.tensor)
             )
         return self._cuts[key]
+
+    def _seconds(self, tensor: int) -> Balance:
+        machine, training = self._machine, self._training
+        return lambda layer: step_time.compute_seconds(layer, machine, training, tensor)
 
 
 def _plan(
@@ -255,39 +266,3 @@ def _fewest_micro_batches(plans: list[Plan]) -> Iterator[Plan]:
             yield min(fitting, key=lambda each: each.step_seconds)
         else:
             yield min(group, key=lambda each: each.memory.total)
-
-
-def _splits(profile: ModelProfile, machine: Machine, training: Training) -> Iterator[Split]:
-    with_work = sum(layer.flops > 0 for layer in profile.layers)
-    for devices in _counts(machine.devices):
-        for tensor in _divisors(devices):
-            if tensor > 1 and not any(layer.is_split(tensor) for layer in profile.layers):
-                continue
-            for stages in _divisors(devices // tensor):
-                data = devices // tensor // stages
-                if stages > max(1, with_work) or data > training.batch:
-                    continue
-                for micro_batches in _micro_batches(training, data, stages):
-                    yield Split(data, tensor, stages, micro_batches)
-
-
-def _counts(devices: int) -> list[int]:
-    """All of the devices, and numbers of fewer that share work evenly."""
-    powers = {2**power for power in range(devices.bit_length()) if 2**power <= devices}
-    return sorted({*_divisors(devices), *powers}, reverse=True)
-
-
-def _divisors(number: int) -> list[int]:
-    return [each for each in range(1, number + 1) if number % each == 0]
-
-
-def _micro_batches(training: Training, data: int, stages: int) -> Iterator[int]:
-    most = training.batch // data
-    if stages == 1 and training.accumulation is not None:
-        yield from [training.accumulation] if training.accumulation <= most else []
-        return
-    count = 1
-    while count < most:
-        yield count
-        count *= 2
-    yield most
