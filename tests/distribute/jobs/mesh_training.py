@@ -226,7 +226,7 @@ def guarded():
 
 
 compare("cnn", lambda: optimizers.Adam(0.01), mesh(2, 1), "cnn", rows=slice(32))
-compare("attention", lambda: optimizers.Adafactor(0.05), mesh(1, 2), "attention", rows=slice(32))
+compare("attention", lambda: optimizers.Adam(0.01), pair, "attention", rows=slice(32))
 save_and_load()
 checkpoints()
 whole_slots()
