@@ -158,7 +158,7 @@ def meshes() -> dict[str, Any]:
 
 def main(_: list[str]) -> None:
     if QUICK.value:
-        STEPS.value, ROUNDS.value = 2, 1
+        flags.FLAGS.steps, flags.FLAGS.rounds = 2, 1
     strategies = {"one device": None, **meshes()}
     strategies["mirrored 2"] = tftrain.distribute.strategy("mirrored", devices=2)
     figures = {}

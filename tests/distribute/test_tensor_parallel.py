@@ -68,6 +68,14 @@ def test_a_file_is_cut_anew_where_it_is_loaded(seen):
     assert seen["loaded"]["share"] == 1 / 4
 
 
+def test_the_command_leaves_an_ordinary_run(seen):
+    found = seen["command"]
+    assert found["codes"] == [0]
+    assert found["accuracy"][0] == pytest.approx(found["accuracy"][1], abs=1e-6)
+    assert (found["engine"], found["settings"]) == ("keras", "batch=1,model=2")
+    assert found["saved model"]
+
+
 def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
     assert seen["resumed"] < 1e-5
     assert "going on after step 4" in seen["output"]
