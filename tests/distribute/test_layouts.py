@@ -22,7 +22,7 @@ def test_a_mesh_is_a_mapping_or_a_text(mesh):
         ("batch=two", "'batch' has size 'two'"),
         ("batch=0", "'batch' has size 0"),
         ({"batch": True}, "has size True"),
-        ("2x2", "has size ''"),
+        ("2x2", "an axis named '2x2'"),
         ({}, "expected the sizes of its axes"),
         ({"a b": 2}, "an axis named 'a b'"),
         (4, "mesh is 4"),
