@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import surroundings
-from absl import app, flags
+from absl import app, flags, logging
 
 import tftrain
 from tftrain.keras_api import keras
@@ -157,8 +157,9 @@ def meshes() -> dict[str, Any]:
 
 
 def main(_: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every all-reduce
     if QUICK.value:
-        STEPS.value, ROUNDS.value = 2, 1
+        flags.FLAGS.steps, flags.FLAGS.rounds = 2, 1
     strategies = {"one device": None, **meshes()}
     strategies["mirrored 2"] = tftrain.distribute.strategy("mirrored", devices=2)
     figures = {}

@@ -168,7 +168,6 @@ def save_and_load():
         ),
     }
     exported = tftrain.export.saved_model(model, FOLDER / "saved", verify=False)
-    tftrain.export.tflite(model, FOLDER / "model.tflite")
     reloaded = tf.saved_model.load(exported)
     answers = reloaded.signatures["serving_default"](tf.constant(VECTORS))
     seen["loaded"]["saved model"] = difference(answers, [expected])
@@ -225,10 +224,32 @@ def guarded():
     compare("guarded", adam, pair, rows=slice(48), epochs=1, callbacks=[guard])
 
 
+def by_command():
+    """A run as `tftrain train` makes it, and what the other commands find in its folder."""
+    from tftrain.cli.main import main
+
+    run = FOLDER / "run"
+    flags = ["--strategy=model_parallel", "--mesh=batch=1,model=2", "--layout=mlp", "--epochs=1"]
+    codes = [main(["train", *flags, "--batch_size=200", "--noverify_export", f"--out={run}"])]
+    tftrain.distribute.strategy("one")
+    loaded = keras.models.load_model(run / "model.keras")
+    test = tftrain.data.load("digits").test
+    accuracy = loaded.evaluate(test.x, test.y, batch_size=200, verbose=0, return_dict=True)
+    told = json.loads((run / "result.json").read_text())
+    seen["command"] = {
+        "codes": codes,
+        "accuracy": [told["test_accuracy"], accuracy["accuracy"]],
+        "engine": told["engine"],
+        "settings": json.loads((run / "config.json").read_text())["mesh"],
+        "saved model": (run / "saved_model" / "1" / "saved_model.pb").is_file(),
+    }
+
+
 compare("cnn", lambda: optimizers.Adam(0.01), mesh(2, 1), "cnn", rows=slice(32))
-compare("attention", lambda: optimizers.Adafactor(0.05), mesh(1, 2), "attention", rows=slice(32))
+compare("attention", lambda: optimizers.Adam(0.01), pair, "attention", rows=slice(32))
 save_and_load()
 checkpoints()
 whole_slots()
 guarded()
+by_command()
 print(json.dumps(seen))

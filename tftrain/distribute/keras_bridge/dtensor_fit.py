@@ -107,6 +107,7 @@ def _check(model: Any) -> None:
     if problem:
         raise StrategyError(f"model_parallel does not support {problem}")
     operations.check_layers(model)
+    operations.check_optimizer(model)
     if model.built:
         model.distribute_strategy.check_layout()
 

@@ -3,8 +3,7 @@
 Symptom: in a step on a mesh a convolution whose kernel or bias is cut fails ("Filter for
 convolution must have fully replicated layout", "inconsistent with the provided layout"), max
 pooling of channels that are cut too; dropout draws other numbers than on one device; gradient
-accumulation fails in its condition; `where` by one truth for all entries crashes the process;
-Adafactor cannot use the gradient of an embedding.
+accumulation fails in its condition; `where` by one truth for all entries crashes the process.
 Cause: DTensor shares out images by rows alone, gives each device its own random seed, and has no
 conditions that assign variables.
 Upstream: none filed under this name
@@ -29,7 +28,7 @@ _RANDOM = (
 
 def install() -> None:
     """Gives such operations, in such steps, values that they can share out."""
-    from keras.src.backend.tensorflow import core, nn, numpy
+    from keras.src.backend.tensorflow import core, nn
     from tensorflow.python.ops import gen_math_ops
     from tensorflow.python.ops import gen_stateless_random_ops_v2 as random
 
@@ -39,7 +38,6 @@ def install() -> None:
         wrap(nn, name, operations.by_rows_with_kernel)
     wrap(nn, "max_pool", operations.by_rows)
     wrap(core, "cond", operations.chosen)
-    wrap(numpy, "take", operations.take)
     wrap(gen_math_ops, "select_v2", operations.aligned)
     for name in _RANDOM:
         wrap(random, name, operations.whole)

@@ -1,10 +1,10 @@
 """Variables of Keras as shards on a mesh, with the slots of optimizers where their variables are.
 
 Symptom: under DTensor a Keras model's variables are whole, on one device; and where they are made
-`dtensor.DVariable`s, slots of optimizers that are whole beside cut variables train a wrong model
-with no message: a cut value that is assigned to a whole variable is stored as it is.
+`dtensor.DVariable`s, slots of optimizers are whole beside cut variables: each device holds all of
+them, and in a trial they trained a wrong model with no message.
 Cause: Keras's TensorFlow `Variable` knows of no layout, and its distribution for this backend is a
-sketch that says "do not use". `AssignVariableOp` in DTensor takes the layout of the value.
+sketch that says "do not use".
 Upstream: none filed under this name; keras.distribution works on JAX
 Versions: keras 3.12 to 3.15
 

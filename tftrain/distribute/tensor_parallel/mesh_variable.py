@@ -32,7 +32,7 @@ class MeshVariable(dtensor.DVariable):
         tf.raw_ops.AssignVariableOp(resource=self._handle, value=value)
 
     def laid_out(self, value: Any) -> Any:
-        """A DTensor in this variable's layout; DTensor stores any other as it is."""
+        """A DTensor in this variable's layout, the only one that is to be stored."""
         return dtensor.relayout(value, self.layout)
 
     @property

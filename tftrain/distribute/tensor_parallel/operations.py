@@ -45,24 +45,6 @@ def aligned(
     return original(condition, t, e, name)
 
 
-def take(original: Callable[..., Any], x: Any, indices: Any, axis: int | None = None) -> Any:
-    """Rows of a table, whose gradient has the table's shape: one of unknown length is refused."""
-    if step_trace.current() is None or axis != 0:
-        return original(x, indices, axis)
-    table = tf.convert_to_tensor(x)
-    indices = tf.cast(tf.convert_to_tensor(indices), tf.int32)
-
-    @tf.custom_gradient
-    def rows(table: Any) -> Any:
-        def gradient(upstream: Any) -> Any:
-            flat = tf.reshape(upstream, [-1, *table.shape[1:]])
-            return tf.math.unsorted_segment_sum(flat, tf.reshape(indices, [-1]), table.shape[0])
-
-        return tf.gather(table, indices), gradient
-
-    return rows(table)
-
-
 def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on images whose rows alone are shared out."""
     if step_trace.current() is None:
@@ -101,6 +83,22 @@ def check_layers(model: Any) -> None:
             f"{layer.name!r} ({type(layer).__name__}: {why})" for layer, why in refused
         )
         raise StrategyError(f"model_parallel cannot run layers of model {model.name!r}: {named}")
+
+
+def check_optimizer(model: Any) -> None:
+    """Checks that a model's optimizer can be run on a mesh with its layers.
+
+    Raises:
+        StrategyError: It cannot.
+    """
+    tables = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Embedding)]
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if tables and isinstance(optimizer, keras.optimizers.Adafactor):
+        raise StrategyError(
+            f"model_parallel cannot run Adafactor on layer {tables[0].name!r} (Embedding): DTensor "
+            "cannot share out its factors of rows that a batch does not use; use Adam, or the "
+            "strategy 'mirrored'"
+        )
 
 
 def _refusal(layer: Any) -> str | None:
