@@ -21,7 +21,13 @@ from tftrain.keras_api import keras
 RECIPES = Path(__file__).parents[2] / "recipes"
 EVERY = sorted(path.stem for path in RECIPES.glob("*.py"))
 # A process makes one strategy, the first thing in its life: test_distributed_recipes.py runs these.
-DISTRIBUTED = ["compressed_gradients", "multiworker_mnist", "parameter_server_mnist", "tpu_mnist"]
+DISTRIBUTED = [
+    "compressed_gradients",
+    "multiworker_mnist",
+    "parameter_server_mnist",
+    "pipeline_parallel",
+    "tpu_mnist",
+]
 NAMES = [name for name in EVERY if name not in DISTRIBUTED]
 COMPARISONS = [
     "large_batch",
