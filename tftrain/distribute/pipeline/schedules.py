@@ -54,7 +54,7 @@ class Schedule:
 
     @property
     def ideal_bubble(self) -> float:
-        """The same if all stages took equally long: (S - 1) / (M + S - 1)."""
+        """The same if all stages took equally long, (S - 1) / (M + S - 1)."""
         return orders.ideal_bubble(self.stages, self.micro_batches)
 
     @property
