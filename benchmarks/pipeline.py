@@ -44,6 +44,7 @@ STAGES, ROUNDS = 2, 3
 
 CHOSEN = flags.DEFINE_list("parts", list(PARTS), f"of {', '.join(PARTS)}")
 MICRO_BATCHES = flags.DEFINE_list("micro_batches", ["1", "2", "4", "8"], "of the parts bubble")
+PICTURE = flags.DEFINE_string("picture", None, "where to draw the last 1F1B schedule of bubble")
 TASK = flags.DEFINE_string("task", None, "a part in a process of its own; for this program only")
 
 flags.register_validator(
@@ -94,12 +95,14 @@ def largest(some: list[np.ndarray], others: list[np.ndarray]) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
 
 
-def bubble(order: str, micro_batches: str) -> dict[str, float]:
+def bubble(order: str, micro_batches: str, picture: str = "") -> dict[str, float]:
     """Shares of the stages' time."""
     one_thread_an_operation()
     strategy = in_stages(int(micro_batches), order)
     x = batch(1024)
     schedule = strategy.schedule(wide(strategy.scope()), x, x, repeats=9)
+    if picture:
+        schedule.plot(picture)
     return {
         "ms": 1000 * schedule.seconds,
         "measured": schedule.bubble,
@@ -159,7 +162,8 @@ def run_bubble() -> dict[str, Any]:
     results = {}
     for count in MICRO_BATCHES.value:
         for order in ORDERS:
-            found = results[f"{order} {count}"] = measured("bubble", order, count)
+            drawn = [PICTURE.value] if PICTURE.value and order == "1f1b" else []
+            found = results[f"{order} {count}"] = measured("bubble", order, count, *drawn)
             print(
                 f"             {order:5}  {count}  {found['ms']:9.1f}  {found['measured']:8.0%}"
                 f"  {found['of these passes']:15.0%}  {found['ideal']:5.0%}",

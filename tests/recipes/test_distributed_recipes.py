@@ -60,6 +60,12 @@ def mesh(tmp_path_factory):
     return (*run("tensor_parallel", folder, "--dataset=digits"), folder)
 
 
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("staged")
+    return (*run("pipeline_parallel", folder, "--dataset=digits"), folder)
+
+
 JOBS = {
     "alone": "multiworker_mnist",
     "two_workers": "multiworker_mnist",
@@ -67,7 +73,9 @@ JOBS = {
     "mirrored": "tpu_mnist",
     "compressed": "compressed_gradients",
     "mesh": "tensor_parallel",
+    "staged": "pipeline_parallel",
 }
+PICTURES = {"staged": ["schedule.png"]}
 
 
 @pytest.fixture(params=JOBS)
@@ -91,7 +99,8 @@ def test_it_ends_well_and_has_learned(job):
 def test_it_leaves_one_model_one_result_and_nothing_else(job):
     name, _, output, folder = job
     out = folder / "recipe-output" / JOBS[name]
-    assert sorted(path.name for path in out.iterdir()) == ["model.keras", "result.json"]
+    expected = ["model.keras", "result.json", *PICTURES.get(name, [])]
+    assert sorted(path.name for path in out.iterdir()) == expected
     figures = json.loads((out / "result.json").read_text())
     accuracy, _ = results(output)[0]
     assert accuracy in [round(figure, 4) for figure in figures.values()]
@@ -123,6 +132,11 @@ def test_compressed_gradients_are_told_from_whole_ones(compressed):
     assert whole != small
     share = float(re.search(r"powersgd:4 sent (\d+\.\d)% of the bytes", compressed[1])[1])
     assert 5 < share < 100  # most of this one epoch is warm-up
+
+
+def test_stages_learn_what_one_device_learns(staged):
+    in_stages, alone = results(staged[1])
+    assert in_stages == pytest.approx(alone, abs=1e-4)
 
 
 def test_tensorflows_reports_of_collectives_are_not_shown(two_workers):

@@ -22,8 +22,12 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 EVERY = sorted(path.stem for path in RECIPES.glob("*.py"))
 # A process makes one strategy, the first thing in its life: test_distributed_recipes.py runs these.
 DISTRIBUTED = [
-    *("compressed_gradients", "multiworker_mnist", "parameter_server_mnist"),
-    *("tensor_parallel", "tpu_mnist"),
+    "compressed_gradients",
+    "multiworker_mnist",
+    "parameter_server_mnist",
+    "pipeline_parallel",
+    "tensor_parallel",
+    "tpu_mnist",
 ]
 NAMES = [name for name in EVERY if name not in DISTRIBUTED]
 COMPARISONS = [

@@ -46,7 +46,9 @@ def _compile(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any
     result = original(model, *args, **kwargs)
     strategy = getattr(model, "_distribute_strategy", None)
     if strategy is not None and is_pipeline(strategy):
-        strategy.adopt(model)
+        from tftrain.distribute.pipeline.pipeline import adopt
+
+        adopt(model, strategy)
     return result
 
 

@@ -176,6 +176,16 @@ class Pipeline:
         return tf.device(self.stages[-1].device)
 
 
+def adopt(model: Any, strategy: PipelineStrategy) -> Pipeline:
+    """Cuts a model that was made in the strategy's scope, once, and moves its variables."""
+    known = model.__dict__.get("_tftrain_pipeline")
+    if known is None:
+        # Past Keras's tracking, which would look into it.
+        known = model.__dict__["_tftrain_pipeline"] = Pipeline(model, strategy)
+    placement.move(known.stages, strategy)
+    return known
+
+
 def _rows_are_free(x: Any) -> bool:
     first = next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
     return first.shape[0] is None

@@ -10,7 +10,6 @@ from tftrain.distribute.pipeline import placement
 from tftrain.keras_api import tf
 
 if TYPE_CHECKING:
-    from tftrain.distribute.pipeline.pipeline import Pipeline
     from tftrain.distribute.pipeline.schedules import Schedule
 
 HOST = "CPU:0"
@@ -51,20 +50,11 @@ class PipelineStrategy(tf.distribute.OneDeviceStrategy):
         extended._update = self._update
         extended._experimental_distribute_dataset = lambda dataset, options: dataset
 
-    def adopt(self, model: Any) -> Pipeline:
-        """Cuts a model that was made in the scope, and moves its variables; once a model."""
-        from tftrain.distribute.pipeline.pipeline import Pipeline
-
-        known = model.__dict__.get("_tftrain_pipeline")
-        if known is None:
-            # Past Keras's tracking, which would look into it.
-            known = model.__dict__["_tftrain_pipeline"] = Pipeline(model, self)
-        placement.move(known.stages, self)
-        return known
-
     def placement(self, model: Any) -> placement.Placement:
         """What each stage of a compiled model keeps on its device: printed, a table."""
-        return placement.of(self.adopt(model).stages, model.optimizer)
+        from tftrain.distribute.pipeline import pipeline
+
+        return placement.of(pipeline.adopt(model, self).stages, model.optimizer)
 
     def schedule(
         self, model: Any, x: Any, y: Any = None, sample_weight: Any = None, *, repeats: int = 5
@@ -84,11 +74,11 @@ class PipelineStrategy(tf.distribute.OneDeviceStrategy):
         Raises:
             StrategyError: The model cannot be trained in a pipeline.
         """
-        from tftrain.distribute.pipeline import measuring
+        from tftrain.distribute.pipeline import measuring, pipeline
 
-        pipeline = self.adopt(model)
-        pipeline.require_trainable()
-        return measuring.measure(pipeline, x, y, sample_weight, repeats)
+        adopted = pipeline.adopt(model, self)
+        adopted.require_trainable()
+        return measuring.measure(adopted, x, y, sample_weight, repeats)
 
     @contextlib.contextmanager
     def placing_on(self, device: str) -> Iterator[None]:

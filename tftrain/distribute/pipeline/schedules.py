@@ -54,15 +54,16 @@ class Schedule:
 
     @property
     def ideal_bubble(self) -> float:
-        """The same if all stages took equally long: (S - 1) / (M + S - 1)."""
+        """The same if all stages took equally long, (S - 1) / (M + S - 1)."""
         return orders.ideal_bubble(self.stages, self.micro_batches)
 
     @property
     def balance_bubble(self) -> float:
         """The same for the passes as long as they were, each begun as soon as it could be.
 
-        What it exceeds the ideal by is due to stages that are not equally long; what the measured
-        bubble exceeds it by, to TensorFlow and the machine.
+        Here a pass gives its results at its end; in truth a gradient goes back before those of the
+        pass's weights are there. What it exceeds the ideal by is due to stages that are not
+        equally long; what the measured bubble exceeds it by, to TensorFlow and the machine.
         """
         return self.replayed().bubble
 
