@@ -18,28 +18,21 @@ class WeightedTasks(keras.Model):
     its weight beside it as `NAME_weight`. Files hold the weights as they hold other variables.
 
     Args:
-        inputs: Those of the graph.
-        outputs: A dict of the tasks' outputs, by task.
-        name: The model's.
+        *args: Inputs and outputs of the graph, the latter a dict by task.
         largest_weight: No task's weight gets above this one, at least 1.
-        **options: Those of every Keras model.
+        **kwargs: Those of every Keras model.
 
     Attributes:
         weighting: The layer that holds the log variances, `weighting.log_variances`.
     """
 
-    def __init__(
-        self,
-        inputs: Any,
-        outputs: Mapping[str, Any],
-        name: str | None = None,
-        *,
-        largest_weight: float = 100.0,
-        **options: Any,
-    ) -> None:
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **options)
+    # Of such arguments every version of Keras knows that they are those of a Functional model.
+    def __init__(self, *args: Any, largest_weight: float = 100.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.largest_weight = largest_weight
-        self.weighting = TaskWeights(list(outputs), largest_weight, name="task_weights")
+        self.weighting = TaskWeights(list(self.output), largest_weight, name="task_weights")
+        if self.weighting not in self._layers:  # Keras 3.12 knows the graph's layers alone
+            self._layers.append(self.weighting)
 
     def task_weights(self) -> dict[str, float]:
         """What each task's loss is multiplied by, by task."""
