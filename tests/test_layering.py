@@ -13,7 +13,7 @@ LEVELS = {
     "companion_process": 0, "without_keras": 0, "litert": 0, "structures": 0,
     "model_signature": 0, "portable_layers": 0, "given_examples": 0, "roles": 0,
     "graph_nodes": 0, "text_tables": 0, "planning": 0, "control_groups": 0, "live": 0,
-    "whole_models": 0,
+    "whole_models": 0, "quantities": 0,
     "app": 1, "data": 1, "augment": 1, "models": 1, "optim": 1, "distribute": 1, "compress": 1,
     "export": 1, "checkpoints": 1, "resources": 1,
     "callbacks": 2, "training": 2, "evaluate": 2, "sweeps": 2, "serve": 2, "report": 2,
@@ -23,6 +23,7 @@ ALLOWED = {
     "keras_api": {"errors"},
     "latency": {"errors"},
     "refusals": {"errors"},
+    "quantities": {"errors"},
     "structures": {"errors"},
     "roles": {"keras_api"},
     "model_signature": {"errors", "keras_api", "structures"},
@@ -33,7 +34,9 @@ ALLOWED = {
     },
     "without_keras": {"graph_nodes"},
     "live": {"notices"},
-    "planning": {"errors", "keras_api", "structures", "graph_nodes", "text_tables", "latency"},
+    "planning": {
+        "errors", "quantities", "keras_api", "structures", "graph_nodes", "text_tables", "latency",
+    },
 }  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

@@ -85,7 +85,7 @@ def test_prints_a_manifest(capsys):
         (["--manifest=pod", "--", "python"], "manifest"),
         (["--cores=0-x", "--", "python"], "--cores=0-x: expected"),
         (["--cores=9999", "--", "python"], "cores 9999 cannot be used"),
-        (["--memory=4", "--", "python"], "--memory=4: expected a size such as 4GiB"),
+        (["--memory=4", "--", "python"], "--memory is '4': a unit is missing; expected e.g. 80GiB"),
         (["--threads=0", "--", "python"], "threads"),
         (["--manifest=job", "--cores=0", "--", "python"], "give --threads"),
     ],

@@ -127,7 +127,7 @@ def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
         (["--random=dropout=0,0.5", "--trials=3"], ["2 combinations only"]),
         (["--random=dropout=0:2"], ["dropout is 2.0"]),
         (["--grid=epochs=1,2", "--trials=0", "--prune=late"], ["--trials=0", "--prune=late"]),
-        (["--grid=epochs=1,2", "--memory=much"], ["--memory=much: expected a size"]),
+        (["--grid=epochs=1,2", "--memory=much"], ["--memory is 'much'; expected a number with"]),
         (["--grid=epochs=1,2", "--memory=1MB"], ["0 MiB a trial"]),
         (["--grid=epochs=1,2", "--retry_failed"], ["needs --resume"]),
         (["--grid=epochs=1,2", "--out="], ["--out is empty"]),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tftrain import quantities
 from tftrain.live import Job, Task, Usage
 from tftrain.text_tables import aligned
 
@@ -142,13 +143,7 @@ def _cores(used: Mapping[str, Any]) -> str:
 
 
 def _size(size: float | None) -> str:
-    if size is None:
-        return "-"
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.2f} GiB"
+    return "-" if size is None else quantities.shown_size(size)
 
 
 def _duration(seconds: float) -> str:

@@ -12,15 +12,15 @@ Examples:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from absl import flags
 
+from tftrain import quantities
 from tftrain.distribute import allocation, cores, launcher, manifests
+from tftrain.refusals import refusals
 
 MANIFESTS = ("tfjob", "trainer", "job")
-_READ: dict[str, Callable[[str], Any]] = {"cores": cores.parse, "memory": allocation.bytes_of}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -79,16 +79,21 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield f"--image={values.image} needs --manifest: a local job uses no image"
     if values.manifest and values.cores is not None:
         yield "--cores are those of this machine, and --manifest is for others: give --threads"
-    for name, read in _READ.items():
-        if values[name].value is not None:
-            yield from _mistakes(name, values[name].value, read)
+    if values.memory is not None:
+        yield from refusals(quantities.size, values.memory, "--memory")
+    if values.cores is not None:
+        yield from _mistakes(values.cores)
 
 
-def _mistakes(name: str, text: str, read: Callable[[str], Any]) -> Iterator[str]:
+def _mistakes(chosen: str) -> Iterator[str]:
     try:
-        read(text)
+        cores.parse(chosen)
     except ValueError as error:
-        yield f"--{name}={error}"
+        yield f"--cores={error}"
+
+
+def _memory(values: flags.FlagValues) -> int | None:
+    return None if values.memory is None else int(quantities.size(values.memory))
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
@@ -117,7 +122,7 @@ def _wishes(values: flags.FlagValues) -> allocation.Wishes:
         pin=values.pin,
         cores=values.cores and cores.parse(values.cores),
         threads=values.threads,
-        memory_bytes=values.memory and allocation.bytes_of(values.memory),
+        memory_bytes=_memory(values),
     )
 
 
@@ -130,7 +135,7 @@ def _print_manifest(values: flags.FlagValues, command: list[str]) -> int:
         name=values.name,
         max_restarts=values.max_restarts,
         cores=values.threads,
-        memory_bytes=values.memory and allocation.bytes_of(values.memory),
+        memory_bytes=_memory(values),
     )
     print(manifests.manifest(values.manifest, job), end="")
     return 0

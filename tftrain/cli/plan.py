@@ -23,11 +23,11 @@ from typing import Any
 
 from absl import flags
 
-from tftrain import models, optim, planning, training
+from tftrain import models, optim, planning, quantities, training
 from tftrain.atomic import replace_file
 from tftrain.errors import BadInput, ConfigError
 from tftrain.keras_api import keras, require_tensorflow_backend
-from tftrain.planning import scaling, trainings, transformers, units
+from tftrain.planning import scaling, trainings, transformers
 from tftrain.refusals import refusals
 
 _DEFAULT_DEVICE = "a100-80"
@@ -206,8 +206,12 @@ def _training(
 
 def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
     found = []
-    parsers = (("memory", units.size), ("flops", units.flops), ("bandwidth", units.rate))
-    for name, parse in (*parsers, ("latency", units.seconds)):
+    parsers = (
+        ("memory", quantities.size),
+        ("flops", quantities.flops),
+        ("bandwidth", quantities.rate),
+    )
+    for name, parse in (*parsers, ("latency", quantities.seconds)):
         if values[name].value is not None:
             found += refusals(parse, values[name].value, f"--{name}")
     for name in ("devices", "per_host"):
@@ -224,9 +228,9 @@ def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
         precision=values.precision or "float32",
     )
     if values.memory is not None:
-        machine = dataclasses.replace(machine, memory=units.size(values.memory))
+        machine = dataclasses.replace(machine, memory=quantities.size(values.memory))
     if values.flops is not None:
-        machine = dataclasses.replace(machine, flops=units.flops(values.flops))
+        machine = dataclasses.replace(machine, flops=quantities.flops(values.flops))
     return measured.machine(machine) if measured else machine
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from tftrain import training
-from tftrain.distribute import allocation
+from tftrain import quantities, training
 from tftrain.errors import SweepError, UnknownName
 from tftrain.refusals import refusals
 from tftrain.sweeps import dimensions
@@ -65,14 +64,9 @@ def memory(values: flags.FlagValues) -> int | None:
     """Bytes that a trial may use.
 
     Raises:
-        SweepError: It is no size.
+        BadInput: It is no size.
     """
-    if values.memory is None:
-        return None
-    try:
-        return allocation.bytes_of(values.memory)
-    except ValueError as error:
-        raise SweepError([f"--memory={error}"]) from None
+    return None if values.memory is None else int(quantities.size(values.memory, "--memory"))
 
 
 def _given(values: flags.FlagValues) -> Iterator[tuple[str, str]]:

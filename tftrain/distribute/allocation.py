@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 import psutil
@@ -32,7 +31,6 @@ _OTHERS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LEAST_BETWEEN = 2
 _LOOK_SECS = 0.1
 _IDLE_SHARE = 0.25  # of the cores' time, which others may use
-_UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,23 +195,6 @@ def _warn_of_too_much(tasks: int, each: int | None) -> None:
             f"{tasks} tasks of {each / 2**30:.2f} GiB are more than the {there / 2**30:.2f} GiB "
             "that are here: memory may run out before one is over its limit"
         )
-
-
-def bytes_of(text: str) -> int:
-    """Bytes, from what people write.
-
-    Raises:
-        ValueError: It is no positive number with a unit.
-
-    Example:
-        >>> bytes_of("4GiB"), bytes_of("500 MB")
-        (4294967296, 500000000)
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])(i?)B", text.strip())
-    size = float(found[1]) * (1024 if found[3] else 1000) ** _UNITS[found[2]] if found else 0
-    if size < 1:
-        raise ValueError(f"{text}: expected a size such as 4GiB or 500MB")
-    return int(size)
 
 
 def _check(

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tftrain import planning
+from tftrain import planning, quantities
 from tftrain.distribute import profiling_process
 from tftrain.errors import ConfigError
-from tftrain.planning import measuring, remedies, units
+from tftrain.planning import measuring, remedies
 from tftrain.planning.plans import Plan, Plans
 
 # Devices of one machine: what counts is how long computing takes by communication, not either.
@@ -84,7 +84,7 @@ def choose(
         PlanError: Nothing that a strategy can run fits.
     """
     check(model, batch_size)
-    memory = units.size(memory_per_device, "memory_per_device")
+    memory = quantities.size(memory_per_device, "memory_per_device")
     is_known = isinstance(model, planning.ModelProfile)
     profile = model if is_known else profiling_process.profile(model)
     return decide(profile, batch_size=batch_size, memory=memory, devices=devices, workers=workers)
@@ -152,7 +152,7 @@ def _strategy(plan: Plan, workers: int) -> tuple[str, dict[str, Any]]:
 
 
 def _why(best: Plan, plans: Plans, replicated: bool) -> str:
-    shown = units.shown_size
+    shown = quantities.shown_size
     fits = f"{remedies.described(best)}: {shown(best.memory.total)} of {shown(best.limit)} a device"
     if replicated:
         return fits

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tftrain import quantities
 from tftrain.distribute import layouts
 from tftrain.distribute.tensor_parallel import mesh_shapes
 from tftrain.errors import ConfigError, UnknownName
-from tftrain.planning import units
 from tftrain.refusals import refusals
 
 NAMES = ("auto", "one", "mirrored", "multiworker", "ps", "tpu", "model_parallel", "pipeline")
@@ -35,7 +35,7 @@ class StrategyOption:
 
 
 def _memory_problems(memory: Any) -> Iterator[str]:
-    yield from refusals(units.size, memory, "memory_per_device")
+    yield from refusals(quantities.size, memory, "memory_per_device")
 
 
 def _layout_problems(layout: Any) -> Iterator[str]:

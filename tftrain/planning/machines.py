@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from tftrain import quantities
 from tftrain.errors import BadInput, ConfigError, UnknownName
-from tftrain.planning import units
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,8 +155,8 @@ class Machine:
             devices,
             known.memory,
             efficiency * known.flops[kind],
-            Link(units.rate(bandwidth), units.seconds(latency)),
+            Link(quantities.rate(bandwidth), quantities.seconds(latency)),
             memory_bandwidth=known.memory_bandwidth,
-            inner=Link(known.link, min(units.seconds(latency), 2e-6)),
+            inner=Link(known.link, min(quantities.seconds(latency), 2e-6)),
             per_host=per_host,
         )

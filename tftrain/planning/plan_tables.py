@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tftrain.planning import units
+from tftrain import quantities
 from tftrain.planning.plans import Plan, Plans
 from tftrain.text_tables import aligned
 
@@ -38,7 +38,7 @@ def table(plans: Plans, shown: int = _SHOWN) -> str:
 
 
 def _subject(plans: Plans) -> list[str]:
-    machine, training, shown = plans.machine, plans.training, units.shown_size
+    machine, training, shown = plans.machine, plans.training, quantities.shown_size
     optimizer = training.optimizer or plans.profile.optimizer or "adam"
     settings = [f"a batch of {training.batch:,}", training.precision, optimizer]
     settings += [f"rematerialization {training.remat}"] if training.remat != "none" else []
@@ -62,8 +62,8 @@ def _row(rank: int, plan: Plan) -> tuple[str, ...]:
     return (
         str(rank),
         *map(str, (plan.data, plan.tensor, plan.stages, plan.micro_batches)),
-        units.shown_size(plan.memory.total),
-        units.shown_seconds(plan.step_seconds),
+        quantities.shown_size(plan.memory.total),
+        quantities.shown_seconds(plan.step_seconds),
         f"{plan.examples_per_second:,.4g}",
         *(f"{part / plan.step_seconds:.0%}" for part in (seconds.compute, communication)),
         f"{seconds.bubble / plan.step_seconds:.0%}",
@@ -72,16 +72,16 @@ def _row(rank: int, plan: Plan) -> tuple[str, ...]:
 
 def _refused(plans: Plans) -> str:
     count, least = len(plans.refused), plans.refused[0]
-    over = units.shown_size(least.memory.total - least.limit)
+    over = quantities.shown_size(least.memory.total - least.limit)
     verb = "do" if count > 1 else "does"
     return f"{count} more {verb} not fit; the nearest is {over} over"
 
 
 def _memory(plan: Plan) -> str:
     parts = vars(plan.memory).items()
-    return "memory: " + ", ".join(f"{name} {units.shown_size(v)}" for name, v in parts if v)
+    return "memory: " + ", ".join(f"{name} {quantities.shown_size(v)}" for name, v in parts if v)
 
 
 def _step(plan: Plan) -> str:
     parts = vars(plan.seconds).items()
-    return "step: " + ", ".join(f"{name} {units.shown_seconds(v)}" for name, v in parts if v)
+    return "step: " + ", ".join(f"{name} {quantities.shown_seconds(v)}" for name, v in parts if v)

@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tftrain import quantities
 from tftrain.errors import ConfigError
-from tftrain.planning import memory, step_time, units
+from tftrain.planning import memory, step_time
 from tftrain.planning.machines import Machine
 from tftrain.planning.memory import Memory
 from tftrain.planning.profiles import LayerProfile, ModelProfile
@@ -87,7 +88,7 @@ class Plan:
         parts = dataclasses.asdict(self.seconds)
         most = max(parts, key=lambda name: parts[name])
         share = parts[most] / self.step_seconds if self.step_seconds else 0.0
-        room = units.shown_size(abs(self.limit - self.memory.total))
+        room = quantities.shown_size(abs(self.limit - self.memory.total))
         spare = f"{room} to spare" if self.fits else f"{room} too much"
         return f"{share:.0%} of a step is {most}; {spare} on the fullest device"
 

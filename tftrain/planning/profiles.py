@@ -144,7 +144,7 @@ class ModelProfile:
         return (shape for layer in self.layers for shape in layer.shapes)
 
     def __str__(self) -> str:
-        from tftrain.planning.units import shown_count, shown_size
+        from tftrain.quantities import shown_count, shown_size
 
         tokens = f" of {self.tokens:,} tokens" if self.tokens else ""
         return (

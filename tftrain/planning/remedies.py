@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+from tftrain import quantities
 from tftrain.errors import PlanError
-from tftrain.planning import plans, units
+from tftrain.planning import plans
 from tftrain.planning.machines import Machine
 from tftrain.planning.trainings import Training
 
@@ -22,7 +23,7 @@ def nothing_fits(tried: plans.Plans, allowed: plans.Allowed | None = None) -> Pl
     """
     nearest = tried.refused[0]
     short = nearest.memory.total - nearest.limit
-    shown = units.shown_size
+    shown = quantities.shown_size
     parts = ", ".join(
         f"{name} {shown(value)}"
         for name, value in dataclasses.asdict(nearest.memory).items()
@@ -60,7 +61,7 @@ def described(plan: plans.Plan) -> str:
 
 def _devices(machine: Machine) -> str:
     count = f"{machine.devices} device" + "s" * (machine.devices > 1)
-    return f"{count} of {units.shown_size(machine.memory)}"
+    return f"{count} of {quantities.shown_size(machine.memory)}"
 
 
 def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]:
@@ -70,7 +71,7 @@ def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]
         if _fits(tried, allowed, machine=more):
             yield f"{factor * machine.devices} devices"
             break
-    yield f"{units.shown_size(tried.refused[0].memory.total)} a device"
+    yield f"{quantities.shown_size(tried.refused[0].memory.total)} a device"
     for changed, meaning in _changes(training):
         if _fits(tried, allowed, training=changed):
             yield meaning

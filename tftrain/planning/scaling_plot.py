@@ -63,9 +63,9 @@ def _devices(axes: Axes, counts: list[int]) -> None:
 
 
 def _title(scaling: Scaling) -> str:
-    from tftrain.planning import units
+    from tftrain import quantities
 
-    count = units.shown_count(scaling.profile.parameters)
-    link = units.shown_size(scaling.machine.link.bandwidth)
+    count = quantities.shown_count(scaling.profile.parameters)
+    link = quantities.shown_size(scaling.machine.link.bandwidth)
     each = f"{scaling.batch_per_device:g} example{'s' * (scaling.batch_per_device != 1)} a device"
     return f"{scaling.profile.name}: {count} parameters, {each}, {link}/s between hosts"

@@ -24,7 +24,7 @@ def size(text: str | float, name: str = "size") -> float:
     """Bytes.
 
     Args:
-        text: A number of bytes, or one with a unit: `80GiB` (1024 to the third), `80GB` (1000).
+        text: A number of bytes, or text with a unit: `80GiB` (1024 to the third), `80GB` (1000).
         name: What it is, for the error.
 
     Raises:
@@ -34,7 +34,7 @@ def size(text: str | float, name: str = "size") -> float:
         >>> size("2GiB"), size("1.5 kB"), size(64)
         (2147483648.0, 1500.0, 64.0)
     """
-    return _number(text, name, _BYTES, {"": 1.0}, "80GiB or 80GB")
+    return _number(text, name, _BYTES, "80GiB or 80GB")
 
 
 def rate(text: str | float, name: str = "bandwidth") -> float:
@@ -47,7 +47,7 @@ def rate(text: str | float, name: str = "bandwidth") -> float:
         Traceback (most recent call last):
         tftrain.errors.BadInput: bandwidth is '100': a unit is missing; expected e.g. 100Gbit/s
     """
-    return _number(text, name, _RATES, {}, "100Gbit/s or 10GB/s")
+    return _number(text, name, _RATES, "100Gbit/s or 10GB/s")
 
 
 def flops(text: str | float, name: str = "flops") -> float:
@@ -57,7 +57,7 @@ def flops(text: str | float, name: str = "flops") -> float:
         >>> flops("312TFLOP/s")
         312000000000000.0
     """
-    return _number(text, name, _FLOPS, {}, "312TFLOP/s")
+    return _number(text, name, _FLOPS, "312TFLOP/s")
 
 
 def seconds(text: str | float, name: str = "latency") -> float:
@@ -67,14 +67,13 @@ def seconds(text: str | float, name: str = "latency") -> float:
         >>> seconds("250ms")
         0.25
     """
-    return _number(text, name, _SECONDS, {}, "5us", least=0.0)
+    return _number(text, name, _SECONDS, "5us", least=0.0)
 
 
 def _number(
     text: str | float,
     name: str,
     units: Mapping[str, float],
-    bare: Mapping[str, float],
     example: str,
     least: float | None = None,
 ) -> float:
@@ -87,10 +86,9 @@ def _number(
         value = math.nan
     if found is None or math.isnan(value):
         raise BadInput(f"{name} is {text!r}; expected a number with a unit, e.g. {example}")
-    known = {**units, **bare}
-    if found[2] not in known:
+    if found[2] not in units:
         raise BadInput(f"{name} is {text!r}: {_unit_problem(found[2], units, example)}")
-    return _checked(value * known[found[2]], text, name, example, least)
+    return _checked(value * units[found[2]], text, name, example, least)
 
 
 def _unit_problem(unit: str, units: Mapping[str, float], example: str) -> str:
