@@ -94,6 +94,7 @@ def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
         ("recurrent", "'lstm' (LSTM: loops over steps cannot be shared out"),
         ("operation", "DTensor cannot share out the operation 'SoftsignGrad' (in 'gradient_tape/"),
         ("adafactor", "cannot run Adafactor on layer 'table' (Embedding)"),
+        ("float64", "cannot run float64 (variable 'sequential"),
         ("eager", "run_eagerly=True"),
         ("jit", "jit_compile=True"),
         ("strings", "received strings"),

@@ -82,6 +82,7 @@ seen["recurrent"] = said(
 )
 seen["operation"] = said(fitting(lambda: layers.Dense(4, "softsign")))
 seen["adafactor"] = said(adafactor)
+seen["float64"] = said(fitting(lambda: layers.Dense(4, dtype="float64")))
 seen["eager"] = said(fitting(dense(), run_eagerly=True))
 seen["jit"] = said(fitting(dense(), jit_compile=True))
 model = model_of(dense())

@@ -108,6 +108,7 @@ def _check(model: Any) -> None:
         raise StrategyError(f"model_parallel does not support {problem}")
     operations.check_layers(model)
     operations.check_optimizer(model)
+    operations.check_precision(model)
     if model.built:
         model.distribute_strategy.check_layout()
 

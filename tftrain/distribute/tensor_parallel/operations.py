@@ -85,6 +85,20 @@ def check_layers(model: Any) -> None:
         raise StrategyError(f"model_parallel cannot run layers of model {model.name!r}: {named}")
 
 
+def check_precision(model: Any) -> None:
+    """Checks that a model does not compute in float64, whose gathered kernels came out wrong.
+
+    Raises:
+        StrategyError: It does.
+    """
+    wide = [variable.path for variable in model.variables if variable.dtype == "float64"]
+    if wide:
+        raise StrategyError(
+            f"model_parallel cannot run float64 (variable {wide[0]!r}): DTensor gathers its shards "
+            "wrongly; use float32"
+        )
+
+
 def check_optimizer(model: Any) -> None:
     """Checks that a model's optimizer can be run on a mesh with its layers.
 
