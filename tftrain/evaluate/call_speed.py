@@ -34,30 +34,31 @@ class CallSpeed:
     calls: int
     utilization: float | None
 
-    @classmethod
-    def of(
-        cls: type[Kind],
-        taken: Latency,
-        batch: int,
-        utilization: Callable[[float], float | None],
-        **further: Any,
-    ) -> Kind:
-        """What was timed.
 
-        Args:
-            taken: The calls' latency.
-            batch: Examples a call.
-            utilization: Share of the machine's peak, by examples a second.
-            **further: What the kind of calls has besides.
-        """
-        per_second = 1e3 * batch / taken.median
-        return cls(
-            batch=batch,
-            median_ms=taken.median,
-            p95_ms=taken.p95,
-            p99_ms=taken.p99,
-            examples_per_second=per_second,
-            calls=taken.calls,
-            utilization=utilization(per_second),
-            **further,
-        )
+def timed(
+    kind: type[Kind],
+    taken: Latency,
+    batch: int,
+    utilization: Callable[[float], float | None],
+    **further: Any,
+) -> Kind:
+    """What was timed.
+
+    Args:
+        kind: Of the calls.
+        taken: Their latency.
+        batch: Examples a call.
+        utilization: Share of the machine's peak, by examples a second.
+        **further: What this kind of calls has besides.
+    """
+    per_second = 1e3 * batch / taken.median
+    return kind(
+        batch=batch,
+        median_ms=taken.median,
+        p95_ms=taken.p95,
+        p99_ms=taken.p99,
+        examples_per_second=per_second,
+        calls=taken.calls,
+        utilization=utilization(per_second),
+        **further,
+    )

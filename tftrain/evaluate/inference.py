@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tftrain.evaluate.call_speed import CallSpeed
+from tftrain.evaluate.call_speed import CallSpeed, timed
 from tftrain.keras_api import keras, tf
 from tftrain.latency import Latency
 
@@ -63,7 +63,8 @@ def speeds(
 ) -> tuple[InferenceSpeed, ...]:
     """What was timed, a row a size of the batch."""
     return tuple(
-        InferenceSpeed.of(
+        timed(
+            InferenceSpeed,
             measured["compiled", batch],
             batch,
             utilization,

@@ -12,6 +12,7 @@ from typing import Any
 from tftrain import latency, resources
 from tftrain.errors import EvaluationError
 from tftrain.evaluate import inference, speed_tables, training_steps
+from tftrain.evaluate.call_speed import timed
 from tftrain.evaluate.inference import InferenceSpeed
 from tftrain.evaluate.peak import Product
 from tftrain.evaluate.startup import Startup, startup
@@ -124,7 +125,7 @@ def speed(
 
     trained = None
     if train is not None:
-        trained = TrainingSpeed.of(taken[_STEP], _length(train[0]), utilization)
+        trained = timed(TrainingSpeed, taken[_STEP], _length(train[0]), utilization)
     return Speed(
         inference.speeds(taken, sizes, lambda per_second: utilization(per_second, _FORWARD)),
         trained,
