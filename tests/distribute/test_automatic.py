@@ -68,7 +68,9 @@ def test_a_pipeline_where_layers_cannot_be_split():
 
 
 def test_nothing_fits():
-    with pytest.raises(PlanError, match=r"does not fit 4 devices of 10.0 MiB.*is short of 12\.9 MiB"):
+    with pytest.raises(
+        PlanError, match=r"does not fit 4 devices of 10.0 MiB.*is short of 12\.9 MiB"
+    ):
         decide(WHOLE, 10)
 
 
@@ -108,7 +110,9 @@ def test_memory_is_for_auto_alone():
 def test_a_built_model_is_refused():
     from tftrain import models
 
-    with pytest.raises(ConfigError, match=r"model is the model 'sequential.*expected .* a function"):
+    with pytest.raises(
+        ConfigError, match=r"model is the model 'sequential.*expected .* a function"
+    ):
         automatic.check(models.linear((4,)), 8)
 
 
