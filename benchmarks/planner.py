@@ -12,7 +12,7 @@ What the prediction is given, by each process itself, in turns with what is pred
 channels, a bias and a relu, an Adam step of one variable of four million), what a step and a layer
 of a perceptron of width 8 cost under the same strategy, how fast an all-reduce of one tensor goes
 over the link without a limit, and how much memory that takes. Besides, memory: what the process has
-before the model comes, and what a model of width 8 adds to it. Nothing is fitted to the two models.
+before the model comes, and what a model of width 8 adds to it. None of it is of the two models.
 
 Measured: the median step of `fit`, Adam, float32; and the highest resident memory while a fresh
 process trains the model for the first time.
