@@ -6,6 +6,10 @@
 
 Four models (perceptron, convolutions, embedding, attention) on meshes of logical CPUs. Equality
 is that of all weights and of the predictions; bytes are those of the shards that the devices hold.
+Beside it stands what rounding alone comes to: one device, whose first weights are the next larger
+floating-point numbers. Where a rounding can decide on which side of its kink a ReLU is, as in the
+last row, Adam makes steps of that, and nothing but the very same operations in the same order
+stays close.
 Step times are medians of rounds, in turns with one device and with MirroredStrategy on two; the
 devices share the cores of the machine: they show what the division costs, not what it gains.
 
@@ -15,6 +19,7 @@ Keras's own distribution for TensorFlow is tried too: what it says is printed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import statistics
 import time
@@ -32,6 +37,8 @@ from tftrain.text_tables import aligned
 TOLERANCE, SLACK = 1e-5, 0.05
 MESHES = ((1, 2), (2, 1), (2, 2))
 BATCH = 32
+KINKED = "convolutions, ReLU"
+ROUNDED = "one device, rounded"
 
 QUICK = flags.DEFINE_bool("quick", False, "one model, few steps: does it run?")
 STEPS = flags.DEFINE_integer("steps", 50, "of Adam", lower_bound=1)
@@ -43,14 +50,14 @@ def perceptron() -> Any:
     return keras.Sequential([keras.Input((64,)), *layers])
 
 
-def convolutions() -> Any:
+def convolutions(activation: str = "gelu") -> Any:
     return keras.Sequential(
         [
             keras.Input((8, 8, 4)),
             keras.layers.Conv2D(16, 3, use_bias=False),
             keras.layers.BatchNormalization(),
-            keras.layers.ReLU(),
-            keras.layers.Conv2D(32, 3, activation="relu"),
+            keras.layers.Activation(activation),
+            keras.layers.Conv2D(32, 3, activation=activation),
             keras.layers.GlobalAveragePooling2D(),
             keras.layers.Dense(10),
         ]
@@ -76,6 +83,7 @@ MODELS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "convolutions": (convolutions, (8, 8, 4)),
     "embedding": (embedding, (8,)),
     "attention": (attention, (8, 16)),
+    KINKED: (functools.partial(convolutions, "relu"), (8, 8, 4)),
 }
 
 
@@ -93,6 +101,13 @@ def built(name: str, strategy: Any = None) -> Any:
         model = MODELS[name][0]()
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(0.01), loss)
+    return model
+
+
+def rounded_up(name: str) -> Any:
+    """The model with every weight the next larger number."""
+    model = built(name)
+    model.set_weights([np.nextafter(w, np.float32(np.inf)) for w in model.get_weights()])
     return model
 
 
@@ -117,12 +132,16 @@ def measured(name: str, strategies: dict[str, Any]) -> dict[str, dict[str, float
         tftrain.distribute.strategy("one")
         models[where] = built(name, strategy)
         train(models[where], name)
+    tftrain.distribute.strategy("one")
+    rounded = rounded_up(name)
+    train(rounded, name)
     x = data(name)[0][:BATCH]
     rows: dict[str, dict[str, float]] = {where: {} for where in strategies}
     for where, strategy in strategies.items():
         rows[where]["difference"] = difference(models["one device"], models[where], x)
         if hasattr(strategy, "memory"):
             rows[where]["share"] = strategy.memory(models[where]).largest_share
+    rows[ROUNDED] = {"difference": difference(models["one device"], rounded, x)}
     times = {where: [] for where in strategies}
     for _ in range(ROUNDS.value):
         for where in strategies:
@@ -169,10 +188,12 @@ def main(_: list[str]) -> None:
     for name, rows in figures.items():
         for where, row in rows.items():
             share = f"{row['share']:.1%}" if "share" in row else ""
-            lines.append((name, where, f"{row['difference']:.1e}", share, f"{row['ms']:.2f}"))
+            milliseconds = f"{row['ms']:.2f}" if "ms" in row else ""
+            lines.append((name, where, f"{row['difference']:.1e}", share, milliseconds))
     print(aligned(lines, left=2))
     print(f"Keras's own ModelParallel on TensorFlow: {keras_on_its_own()}")
-    cut = [row for rows in figures.values() for where, row in rows.items() if "share" in row]
+    smooth = [rows for name, rows in figures.items() if name != KINKED]
+    cut = [row for rows in smooth for row in rows.values() if "share" in row]
     halves = [rows[where]["share"] for rows in figures.values() for where in rows if "x2" in where]
     reached = {
         "equal": all(row["difference"] <= TOLERANCE for row in cut),

@@ -89,7 +89,7 @@ def test_a_batch_that_cannot_be_shared_evenly_takes_fewer_devices():
     [
         ({"memory_per_device": "2GiB"}, ConfigError, "batch_size is None; expected 1 or more"),
         ({"memory_per_device": "2GiB", "batch_size": 1}, ConfigError, "model is NoneType"),
-        ({"memory_per_device": "2"}, ConfigError, "model is NoneType"),
+        ({"memory_per_device": "2"}, ConfigError, "memory_per_device is '2': a unit is missing"),
         ({"memory_per_device": "2XB"}, ConfigError, "memory_per_device is '2XB': unknown unit"),
         ({"batch_size": 2}, ConfigError, "mean something with memory_per_device alone"),
     ],
