@@ -1,16 +1,15 @@
 """Which axis of the mesh each dimension of a variable is cut over, under `model_parallel`.
 
 A layout of your own is a mapping from regular expressions on variables' paths to axes, as in
-`keras.distribution.LayoutMap`:
+`keras.distribution.LayoutMap`. Those here need no names: they go by the kind of variable. What
+cannot be cut evenly they leave whole, as they leave what they do not know.
 
-    layout = {
-        "up/kernel": (None, "model"),
-        "up/bias": ("model",),
-        "down/kernel": ("model", None),
-    }
-
-Those here need no names: they go by the kind of variable. What cannot be cut evenly they leave
-whole, as they leave what they do not know.
+Example:
+    >>> layout = {
+    ...     "up/kernel": (None, "model"),
+    ...     "up/bias": ("model",),
+    ...     "down/kernel": ("model", None),
+    ... }
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def _of_stage(
     update_scratch: float,
     exchange_copies: float,
 ) -> Memory:
-    of = training.bytes
+    of = training.item_bytes
     parameters = sum(layer.held(tensor) for layer in stage)
     untrained = sum(layer.untrained for layer in stage)
     kept = [_activations(layer, training, tensor) * rows for layer in stage]
@@ -132,7 +132,7 @@ def _of_stage(
 
 def _activations(layer: LayerProfile, training: Training, tensor: int) -> float:
     """Bytes that one example keeps of a layer, in one device."""
-    of = training.bytes.activation
+    of = training.item_bytes.activation
     if training.remat == "full":
         return layer.output * of  # the next layer's input: all else is computed again
     if training.remat == "selective":

@@ -122,7 +122,7 @@ def compute_seconds(
     convolutions = layer.convolution_flops / (machine.convolution_flops or machine.flops)
     moved = 0.0
     if machine.memory_bandwidth is not None:
-        moved = layer.touched * training.bytes.activation * 2 / machine.memory_bandwidth
+        moved = layer.touched * training.item_bytes.activation * 2 / machine.memory_bandwidth
     products = (1 + layer.backward + again) * (matrices + convolutions)
     return (products + (_TOUCHED + again) * moved) / parts
 
@@ -142,7 +142,7 @@ def _reduced(stage: Stage, machine: Machine, training: Training, tensor: int, ro
         if layer.is_split(tensor):
             numbers = layer.reduced_forward + layer.reduced_backward
             numbers += layer.reduced_forward * (training.remat == "full")
-            payload = numbers * rows * training.bytes.activation
+            payload = numbers * rows * training.item_bytes.activation
             rounds = 2 * (tensor - 1) * max(0, layer.reductions - 1)
             total += collectives.ring_all_reduce(payload, tensor, link) + rounds * link.latency
     return total
@@ -151,7 +151,7 @@ def _reduced(stage: Stage, machine: Machine, training: Training, tensor: int, ro
 def _passed(stage: Stage, machine: Machine, training: Training, split: Split, rows: float) -> float:
     """What goes to the next stage and comes back as its gradient, for one micro-batch."""
     link = machine.link_of(split.tensor * split.stages)
-    payload = stage[-1].output * rows * training.bytes.activation / split.tensor
+    payload = stage[-1].output * rows * training.item_bytes.activation / split.tensor
     return 2 * collectives.passed_on(payload, link)
 
 
@@ -160,12 +160,12 @@ def _exchanged(stage: Stage, machine: Machine, training: Training, split: Split)
     if split.data == 1 and training.exchange == "ring":
         return 0.0
     parameters = sum(layer.held(split.tensor) for layer in stage)
-    whole = parameters * training.bytes.gradient
+    whole = parameters * training.item_bytes.gradient
     codec = training.codec
     payload = whole if codec is None else 4 * parameters * codec.share
     link = machine.link_of(split.devices)
     if training.exchange == "ps":
-        weights = parameters * min(4, training.bytes.weight)
+        weights = parameters * min(4, training.item_bytes.weight)
         seconds = collectives.parameter_servers(
             payload, weights, split.data, training.servers, link
         )
@@ -185,6 +185,6 @@ def _updated(
     rate = machine.update_rate or machine.memory_bandwidth
     if rate is None:
         return 0.0
-    of, slots = training.bytes, training.slots(profile)
+    of, slots = training.item_bytes, training.slots(profile)
     parameters = sum(layer.held(tensor) for layer in stage)
     return parameters * (2 * of.weight + of.gradient + 2 * slots * of.slot) / rate

@@ -147,7 +147,7 @@ class Training:
             raise ConfigError(problems)
 
     @property
-    def bytes(self) -> Precision:
+    def item_bytes(self) -> Precision:
         """Of numbers."""
         return PRECISIONS[self.precision]
 

@@ -52,7 +52,7 @@ class StagePlace:
     slot_bytes: int
 
     @property
-    def bytes(self) -> int:
+    def total_bytes(self) -> int:
         """All of them."""
         return self.weight_bytes + self.slot_bytes
 
@@ -67,7 +67,7 @@ class Placement:
         rows = [
             ("stage", "device", "layers with weights", "parameters", "weights", "slots", "share")
         ]
-        total = sum(stage.bytes for stage in self.stages) or 1
+        total = sum(stage.total_bytes for stage in self.stages) or 1
         for index, stage in enumerate(self.stages):
             rows.append(
                 (
@@ -77,7 +77,7 @@ class Placement:
                     f"{stage.parameters:,}",
                     _mebibytes(stage.weight_bytes),
                     _mebibytes(stage.slot_bytes),
-                    f"{stage.bytes / total:.0%}",
+                    f"{stage.total_bytes / total:.0%}",
                 )
             )
         return aligned(rows, left=3)
