@@ -85,6 +85,20 @@ by_keras = model(on_one())
 tftrain.fit(by_keras, x, y, epochs=2, seed=1, verbose=0, engine="keras")
 seen["tftrain.fit"] = difference(fitted, by_keras)
 
+
+def grown(scope):
+    made = model(scope())
+    made.fit(x, y, shuffle=False, verbose=0)
+    with scope():
+        made.add(layers.Dense(5, "softmax"))
+        made.compile("adam", "sparse_categorical_crossentropy")
+    made.fit(x, y, shuffle=False, verbose=0)
+    return made
+
+
+staged = grown(in_stages().scope)
+seen["grown"] = [difference(staged, grown(on_one)), places(staged.layers[-1].weights)]
+
 strategy = in_stages()
 before = [np.array(v) for v in fitted.variables]
 schedule = strategy.schedule(fitted, x, y, repeats=3)

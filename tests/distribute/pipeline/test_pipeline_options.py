@@ -11,7 +11,7 @@ from tftrain.errors import ConfigError
         ({"micro_batches": 0}, "micro_batches=0: expected 1 or more"),
         ({"schedule": "2f2b"}, "schedule='2f2b': expected '1f1b' or 'gpipe'"),
         ({"cut": "dense"}, "cut='dense': expected names of layers"),
-        ({"cut": []}, "cut=(): expected names of layers"),
+        ({"cut": []}, "cut=[]: expected names of layers"),
         ({"cut": ["b"], "stages": 3}, "1 cut make 2 stages; leave stages out"),
     ],
 )

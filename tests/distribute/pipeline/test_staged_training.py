@@ -59,6 +59,12 @@ def test_a_saved_model_is_loaded_into_stages_and_exported(behaviour):
     assert behaviour["exported"]
 
 
+def test_a_model_that_has_grown_is_cut_again(behaviour):
+    difference, places = behaviour["grown"]
+    assert difference < 1e-5
+    assert places == ["CPU:1"]
+
+
 def test_tftrain_fit_takes_several_steps_an_execution(behaviour):
     assert behaviour["tftrain.fit"] < 1e-5
     assert "engine multi_step (stages of a pipeline are on several" in behaviour["stderr"]
@@ -74,7 +80,7 @@ def test_measuring_a_schedule_changes_nothing(behaviour):
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("more stages than devices", "'pipeline' was asked for after TensorFlow had run"),
+        ("more stages than devices", "'pipeline' needs 3 devices, and was asked for after"),
         ("more stages than layers", "has 1 part with weights that can be cut apart (alone)"),
         ("unknown layer", "did you mean 'second'? it has first, second"),
         ("first layer", "cut=['first']: expected layers in the order of computation"),
