@@ -1,7 +1,7 @@
 """Which axis of the mesh each dimension of a variable is cut over, under `model_parallel`.
 
 A layout of your own is a mapping from regular expressions on variables' paths to axes, as in
-`keras.distribution.LayoutMap`:
+`keras.distribution.LayoutMap`::
 
     layout = {
         "up/kernel": (None, "model"),

@@ -63,6 +63,9 @@ def watched(scope, epochs, folder):
 
 
 seen["placement before"] = str(in_stages().placement(model(in_stages().scope())))
+with in_stages().scope():
+    bare = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Dense(4)])
+seen["uncompiled"] = [stage.weight_bytes for stage in in_stages().placement(bare).stages]
 whole = watched(on_one(), 3, "one")
 begun = watched(in_stages().scope(), 2, "staged")
 seen["bad step left out"] = int(begun.optimizer.iterations.numpy())

@@ -46,6 +46,10 @@ def test_each_stage_holds_its_weights_and_slots(behaviour):
     assert behaviour["bytes"] == [[size, 2 * size] for size in dense]
 
 
+def test_a_model_that_is_not_compiled_has_a_place_too(behaviour):
+    assert behaviour["uncompiled"] == [80, 80]
+
+
 def test_a_bad_step_is_left_out_and_gradients_are_clipped(behaviour):
     assert behaviour["bad step left out"] == 2 * (3 - 1)
 

@@ -52,8 +52,8 @@ class StagePlace:
     slot_bytes: int
 
     @property
-    def bytes(self) -> int:
-        """All of them."""
+    def held(self) -> int:
+        """All of these bytes."""
         return self.weight_bytes + self.slot_bytes
 
 
@@ -67,7 +67,7 @@ class Placement:
         rows = [
             ("stage", "device", "layers with weights", "parameters", "weights", "slots", "share")
         ]
-        total = sum(stage.bytes for stage in self.stages) or 1
+        total = sum(stage.held for stage in self.stages) or 1
         for index, stage in enumerate(self.stages):
             rows.append(
                 (
@@ -77,7 +77,7 @@ class Placement:
                     f"{stage.parameters:,}",
                     _mebibytes(stage.weight_bytes),
                     _mebibytes(stage.slot_bytes),
-                    f"{stage.bytes / total:.0%}",
+                    f"{stage.held / total:.0%}",
                 )
             )
         return aligned(rows, left=3)
