@@ -1,6 +1,10 @@
 """The door to Keras and TensorFlow; every check needs a process of its own."""
 
+import os
+
 import pytest
+
+from tftrain import keras_api
 
 
 def test_first_use_loads_keras_on_tensorflow(python):
@@ -88,7 +92,19 @@ def test_what_it_imports_is_kept_from_the_garbage_collector(
     )
     done = python(
         f"import gc\n{before}\nfrom tftrain.keras_api import tf; tf.keras\n"
-        "print(gc.isenabled(), gc.get_freeze_count() > 1000)",
+        "from tftrain import keras_api\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 1000, keras_api._was_loaded_before)",
         PYTHONPATH=str(tmp_path),
     )
-    assert done.stdout.split() == [str(collects), str(frozen)], done.stderr
+    assert done.stdout.split() == [str(collects), str(frozen), str(not frozen)], done.stderr
+
+
+def test_lines_of_c_code_are_kept_from_who_has_imported_tensorflow(monkeypatch, capfd):
+    monkeypatch.setattr(keras_api, "_was_loaded_before", True)
+    with keras_api.without_lines("key lookup missed"):
+        os.write(2, b"before\nI0000 cache key lookup missed for f\nafter\n")
+    assert capfd.readouterr().err == "before\nafter\n"
+    monkeypatch.setattr(keras_api, "_was_loaded_before", False)
+    with keras_api.without_lines("key lookup missed"):
+        os.write(2, b"I0000 cache key lookup missed for f\n")
+    assert capfd.readouterr().err

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tftrain.errors import BackendError
 
@@ -64,16 +64,52 @@ def quiet_stderr() -> Iterator[None]:
     if os.environ.get("TFTRAIN_VERBOSE") == "1":
         yield
         return
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with _held_stderr() as held:
         try:
             yield
         except Exception:
-            held.seek(0)
-            os.write(terminal, held.read())
+            held.release()
             raise
+
+
+@contextlib.contextmanager
+def without_lines(text: str) -> Iterator[None]:
+    """Keeps lines with this text, which C++ code writes to file descriptor 2, off the terminal.
+
+    Only where TensorFlow was imported before TF_CPP_MIN_LOG_LEVEL could be set to keep it quiet.
+    """
+    if not _was_loaded_before:
+        yield
+        return
+    with _held_stderr() as held:
+        try:
+            yield
+        finally:
+            held.release(but=text)
+
+
+class _Held:
+    """What was written to file descriptor 2 since it became a file."""
+
+    def __init__(self, file: IO[bytes], terminal: int) -> None:
+        self._file, self._terminal = file, terminal
+
+    def release(self, but: str | None = None) -> None:
+        """Shows it, without lines of this text."""
+        self._file.seek(0)
+        for line in self._file:
+            if but is None or but.encode() not in line:
+                os.write(self._terminal, line)
+
+
+@contextlib.contextmanager
+def _held_stderr() -> Iterator[_Held]:
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield _Held(file, terminal)
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
@@ -112,15 +148,18 @@ def quiet_logger() -> Iterator[None]:
 
 
 _loading = False
+_was_loaded_before = False  # TensorFlow, by somebody who lets it tell everything
 
 
 def _load() -> None:
-    global _loading
+    global _loading, _was_loaded_before
     if _loading:
         return
     _loading = True
     require_tensorflow_backend()
     if os.environ.get("TFTRAIN_VERBOSE") != "1":
+        is_told = "TF_CPP_MIN_LOG_LEVEL" in os.environ
+        _was_loaded_before = "tensorflow" in sys.modules and not is_told
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _kept_for_good():
         with quiet_stderr():

@@ -10,6 +10,7 @@ from tests import warm_python
 from tests.launched_job import JOBS, ROOT
 from tftrain import distribute, planning
 from tftrain.distribute import automatic
+from tftrain.distribute.suitability import Suitability
 from tftrain.errors import BadInput, ConfigError, PlanError, UnknownName
 
 MIB = 2.0**20
@@ -65,6 +66,37 @@ def test_a_pipeline_where_layers_cannot_be_split():
     assert choice.name == "pipeline"
     assert choice.options["stages"] > 1
     assert 64 % choice.options["micro_batches"] == 0
+
+
+def test_no_mesh_for_a_model_that_a_mesh_cannot_run():
+    choice = decide(SPLITTABLE, 40, suited=Suitability(model_parallel="no LSTM"))
+    assert choice.name == "pipeline"
+    assert choice.why.endswith("; model_parallel cannot run it")
+
+
+def test_no_mesh_whose_layout_would_cut_nothing():
+    odd = (("odd/kernel", (7, 5)), ("odd/bias", (5,)))
+    assert decide(SPLITTABLE, 40, suited=Suitability(variables=odd)).name == "pipeline"
+    even = (("even/kernel", (8, 8)),)
+    assert decide(SPLITTABLE, 40, suited=Suitability(variables=even)).name == "model_parallel"
+
+
+def test_whole_batches_where_parts_of_one_are_refused():
+    choice = decide(WHOLE, 40, suited=Suitability(micro_batches="no BatchNormalization"))
+    assert (choice.name, choice.options["micro_batches"]) == ("pipeline", 1)
+
+
+def test_what_keeps_a_model_from_being_divided_is_told():
+    suited = Suitability(model_parallel="no LSTM", micro_batches="only whole batches", parts=1)
+    with pytest.raises(PlanError) as caught:
+        decide(SPLITTABLE, 40, suited=suited)
+    problems = caught.value.problems
+    assert "is short of" in problems[0]
+    assert problems[1:] == (
+        "no LSTM",
+        "only whole batches",
+        "it has 1 part for stages to have",
+    )
 
 
 def test_nothing_fits():
@@ -133,6 +165,12 @@ def before_tensorflow_runs():
 def test_a_model_is_looked_at_without_starting_tensorflow(before_tensorflow_runs):
     assert before_tensorflow_runs["runs"] is False
     assert before_tensorflow_runs["choice"][0] == "model_parallel"
+
+
+def test_a_model_is_divided_as_its_layers_allow(before_tensorflow_runs):
+    name, options, why = before_tensorflow_runs["recurrent"]
+    assert (name, options) == ("pipeline", {"stages": 2, "micro_batches": 1})
+    assert "model_parallel cannot run it" in why
 
 
 def test_the_strategy_that_was_chosen_is_made(before_tensorflow_runs):

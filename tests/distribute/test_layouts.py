@@ -20,6 +20,7 @@ def test_a_mesh_is_a_mapping_or_a_text(mesh):
     [
         ("batch=2,batch=4", "names an axis twice"),
         ("batch=two", "'batch' has size 'two'"),
+        ("batch=²", "'batch' has size '²'"),
         ("batch=0", "'batch' has size 0"),
         ({"batch": True}, "has size True"),
         ("2x2", "an axis named '2x2'"),
@@ -98,6 +99,7 @@ def test_a_rule_may_be_an_object_with_axes():
     ("rules", "named"),
     [
         ({"(": (None,)}, "no regular expression"),
+        ({7: (None,)}, "layout key 7 is no regular expression"),
         ({"k": "model"}, "expected an axis, or None, for each dimension"),
         ({"k": ("model", "model")}, "two dimensions over one axis"),
         ({"k": ("columns",)}, "the mesh has 'batch', 'model' only"),

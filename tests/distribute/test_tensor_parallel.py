@@ -58,7 +58,11 @@ def test_what_the_devices_hold_is_said_once_a_model(seen):
 
 
 @pytest.mark.parametrize(
-    "way", ["one", "other mesh", "slots", "weights", "eager", "h5", "saved model", "after"]
+    "way",
+    [
+        *("one", "other mesh", "slots", "weights", "eager", "h5", "tflite", "saved model"),
+        *("whole", "uncompiled", "after"),
+    ],
 )
 def test_saved_and_exported_models_are_whole(seen, way):
     assert seen["loaded"][way] < 1e-5
@@ -76,6 +80,10 @@ def test_the_command_leaves_an_ordinary_run(seen):
     assert found["saved model"]
 
 
+def test_slots_need_not_be_cut_where_their_variables_are(seen):
+    assert seen["cut slots"] == {"mlp": 6, "whole slots": 0}
+
+
 def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
     assert seen["resumed"] < 1e-5
     assert "going on after step 4" in seen["output"]
@@ -84,7 +92,9 @@ def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("too many devices", "after TensorFlow had run an operation"),
+        ("too many devices", "needs 8 devices, and was asked for after TensorFlow had run"),
+        ("too many devices", "there are 2 logical CPUs. Ask for 2 or fewer"),
+        ("far too many devices", "needs 1000000 devices, and there is no GPU"),
         ("no such variable", "'no/kernel' match no variable; there are"),
         ("missing axis", "cuts over axis 'heads', and the mesh has 'batch', 'model' only"),
         ("not divisible", "over axis 'model' of size 2, and 5 is no multiple of 2"),
@@ -93,8 +103,13 @@ def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
         ("nothing cut", "the layout cuts no variable"),
         ("recurrent", "'lstm' (LSTM: loops over steps cannot be shared out"),
         ("operation", "DTensor cannot share out the operation 'SoftsignGrad' (in 'gradient_tape/"),
+        ("metric", "cannot share out the operation 'ReverseV2', which a metric or the loss has"),
         ("adafactor", "cannot run Adafactor on layer 'table' (Embedding)"),
-        ("float64", "cannot run float64 (variable 'sequential"),
+        ("float64", "cannot run float64 (layer 'dense"),
+        ("float64 of no variable", "cannot run float64 (layer 'wide')"),
+        ("lists", "nothing"),
+        ("bfloat16", "nothing"),
+        ("nothing cut of a second model", "the layout cuts no variable"),
         ("eager", "run_eagerly=True"),
         ("jit", "jit_compile=True"),
         ("strings", "received strings"),
@@ -111,7 +126,11 @@ def test_the_trace_of_a_step_reads_and_writes_once(refused):
     assert refused["constant"] == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("defect", ["variables", "convolution", "dropout"])
+def test_a_training_may_be_within_the_scope(refused):
+    assert refused["in scope"] < 1e-6
+
+
+@pytest.mark.parametrize("defect", ["fit", "variables", "convolution", "dropout"])
 def test_canary_the_defect_is_still_there(refused, defect):
     """Where this fails, remove the repair (keras_bridge/dtensor_*.py)."""
     assert refused["defects"][defect]

@@ -38,7 +38,7 @@ _EPOCHS = 10
 _SETTINGS = (
     *("dataset", "data_dir", "cache", "augment", "epochs", "batch_size", "optimizer"),
     *("learning_rate", "momentum", "weight_decay", "schedule", "warmup", "clip", "seed"),
-    *("strategy", "devices", "mesh", "layout", "engine", "nan_guard"),
+    *("strategy", "devices", "mesh", "layout", "stages", "micro_batches", "engine", "nan_guard"),
 )
 _FLAGS = (
     (flags.DEFINE_string, "freeze", "layers not trained: 3, -1 (all but one), 0.5, or conv*+dense"),

@@ -12,12 +12,14 @@ from typing import Any
 
 from tftrain import planning, quantities
 from tftrain.distribute import profiling_process
-from tftrain.errors import ConfigError
+from tftrain.distribute.suitability import Suitability
+from tftrain.errors import ConfigError, PlanError
 from tftrain.planning import measuring, remedies
 from tftrain.planning.plans import Plan, Plans
 
 # Devices of one machine: what counts is how long computing takes by communication, not either.
 _FLOPS, _BANDWIDTH, _LATENCY, _MEMORY_BANDWIDTH = 1e11, 1e10, 2e-5, 2e10
+_UNKNOWN = Suitability()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +87,18 @@ def choose(
     """
     check(model, batch_size)
     memory = quantities.size(memory_per_device, "memory_per_device")
-    is_known = isinstance(model, planning.ModelProfile)
-    profile = model if is_known else profiling_process.profile(model)
-    return decide(profile, batch_size=batch_size, memory=memory, devices=devices, workers=workers)
+    if isinstance(model, planning.ModelProfile):
+        profile, suited = model, _UNKNOWN
+    else:
+        profile, suited = profiling_process.profile(model)
+    return decide(
+        profile,
+        batch_size=batch_size,
+        memory=memory,
+        devices=devices,
+        workers=workers,
+        suited=suited,
+    )
 
 
 def decide(
@@ -97,8 +108,17 @@ def decide(
     memory: float,
     devices: int,
     workers: int = 1,
+    suited: Suitability = _UNKNOWN,
 ) -> Choice:
     """The strategy for a profile, `memory` in bytes.
+
+    Args:
+        profile: Of the model.
+        batch_size: Examples a step.
+        memory: Of a device, in bytes.
+        devices: Of this machine.
+        workers: Processes of a cluster.
+        suited: Which strategies can train the model.
 
     Raises:
         PlanError: Nothing that a strategy can run fits.
@@ -116,26 +136,34 @@ def decide(
         profile,
         machine,
         training,
-        allowed=lambda split: _can_run(split, batch_size, workers),
+        allowed=lambda split: _can_run(split, suited, workers) and _is_even(split, batch_size),
         balance=lambda layer: layer.parameters,  # as the strategy cuts
     )
     if not plans.feasible:
-        raise remedies.nothing_fits(plans, lambda split: _can_run(split, None, workers))
+        error = remedies.nothing_fits(plans, lambda split: _can_run(split, suited, workers))
+        against = suited.against(devices) if devices > 1 and workers == 1 else []
+        raise PlanError([*error.problems, *against])
     replicated = [plan for plan in plans.feasible if plan.tensor == plan.stages == 1]
     best = max(replicated, key=lambda plan: plan.data) if replicated else plans.feasible[0]
     name, options = _strategy(best, workers)
-    return Choice(name, options, best, _why(best, plans, bool(replicated)))
+    why = _why(best, plans, bool(replicated))
+    if best.stages > 1 and suited.model_parallel:
+        why += "; model_parallel cannot run it"
+    return Choice(name, options, best, why)
 
 
-def _can_run(split: planning.Split, batch_size: int | None, workers: int) -> bool:
-    """Whether a strategy can share the work so, in even parts of a batch if that is known."""
-    if batch_size is not None and batch_size % (split.data * split.micro_batches):
-        return False
+def _is_even(split: planning.Split, batch_size: int) -> bool:
+    return batch_size % (split.data * split.micro_batches) == 0
+
+
+def _can_run(split: planning.Split, suited: Suitability, workers: int) -> bool:
+    """Whether a strategy can share the work of this model so."""
     if workers > 1:
         return split.data == split.devices and split.micro_batches == 1
     if split.stages > 1:
-        return split.data == split.tensor == 1 and split.micro_batches > 1
-    return split.micro_batches == 1
+        alone = split.data == split.tensor == 1
+        return alone and suited.is_piped(split.stages, split.micro_batches)
+    return split.micro_batches == 1 and (split.tensor == 1 or suited.is_cut_over(split.tensor))
 
 
 def _strategy(plan: Plan, workers: int) -> tuple[str, dict[str, Any]]:

@@ -230,7 +230,7 @@ def resolve(layout: Any, mesh: Mapping[str, int]) -> Layout:
 def _checked(key: str, axes: Any, mesh: Mapping[str, int]) -> Axes:
     try:
         re.compile(key)
-    except re.error as error:
+    except (re.error, TypeError) as error:
         raise StrategyError(f"layout key {key!r} is no regular expression: {error}") from None
     axes = getattr(axes, "axes", axes)
     if isinstance(axes, str) or not isinstance(axes, Sequence):

@@ -14,13 +14,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tftrain import planning
-from tftrain.distribute import runtime
+from tftrain.distribute import runtime, suitability
+from tftrain.distribute.suitability import Suitability
 from tftrain.errors import BadInput, TftrainError
-from tftrain.keras_api import tf
+from tftrain.keras_api import keras, tf
 
 
-def profile(build: Callable[[], Any]) -> planning.ModelProfile:
-    """The profile of what a function makes.
+def profile(build: Callable[[], Any]) -> tuple[planning.ModelProfile, Suitability]:
+    """The profile of what a function makes, and which strategies can train it.
 
     Where TensorFlow already runs its devices are fixed, and the function is called in this process.
 
@@ -28,7 +29,7 @@ def profile(build: Callable[[], Any]) -> planning.ModelProfile:
         BadInput: The function raised an error, gives no model, or the model cannot be traced.
     """
     if runtime.is_running():
-        return planning.profile(build)
+        return _look(build)
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
     process = fork.Process(target=_answer, args=(build, sender), daemon=True)
@@ -54,10 +55,23 @@ def profile(build: Callable[[], Any]) -> planning.ModelProfile:
     return answer
 
 
+def _look(build: Callable[[], Any]) -> tuple[planning.ModelProfile, Suitability]:
+    found = Suitability()
+
+    def built() -> Any:
+        nonlocal found
+        model = build()
+        if isinstance(model, keras.Model):
+            found = suitability.of(model)
+        return model
+
+    return planning.profile(built), found
+
+
 def _answer(build: Callable[[], Any], sender: Any) -> None:
     try:
         tf.config.set_visible_devices([], "GPU")  # they are the parent's
-        answer: Any = planning.profile(build)
+        answer: Any = _look(build)
     except TftrainError as error:
         answer = str(error)
     except Exception as error:  # the user's own code

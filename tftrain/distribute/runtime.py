@@ -5,6 +5,8 @@ from __future__ import annotations
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
+_MOST_CPUS = 1024
+
 
 def load() -> None:
     """Imports TensorFlow and Keras by the guarded door, without starting the runtime."""
@@ -40,12 +42,26 @@ def use_logical_cpus(count: int, strategy: str = "mirrored") -> list[str]:
         Their names, e.g. `["CPU:0", "CPU:1"]`.
 
     Raises:
-        StrategyError: TensorFlow has already run with fewer of them.
+        StrategyError: They are too many, or TensorFlow has already run with fewer of them.
     """
+    if count > _MOST_CPUS:
+        raise StrategyError(
+            f"strategy {strategy!r} needs {count} devices, and there is no GPU: the CPU is split "
+            f"into {_MOST_CPUS} logical devices at most, for trying out; ask for fewer"
+        )
     if not is_running():
         cpu = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
         tf.config.set_logical_device_configuration(cpu, parts)
-    elif len(tf.config.list_logical_devices("CPU")) < count:
-        require_unused(strategy)
+    elif (there := len(tf.config.list_logical_devices("CPU"))) < count:
+        raise StrategyError(
+            f"strategy {strategy!r} needs {count} devices, and was asked for after TensorFlow had "
+            f"run an operation, which has fixed them: there {_counted(there)}. Ask for {there} or "
+            "fewer; or call tftrain.distribute.strategy(...), the largest first, before anything "
+            "that makes tensors, variables, models or random numbers (a seed may be set before)"
+        )
     return [f"CPU:{index}" for index in range(count)]
+
+
+def _counted(cpus: int) -> str:
+    return f"are {cpus} logical CPUs" if cpus > 1 else "is 1 logical CPU"

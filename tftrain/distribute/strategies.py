@@ -141,8 +141,8 @@ def _planned(model: Any, batch_size: int | None, memory: str | float, devices: i
 
 def _hashable(option: Any) -> Any:
     if isinstance(option, Mapping):
-        return tuple(option.items())
-    return tuple(option) if isinstance(option, list) else option
+        return tuple((key, _hashable(value)) for key, value in option.items())
+    return tuple(map(_hashable, option)) if isinstance(option, (list, tuple)) else option
 
 
 def _expect_scope(chosen: str) -> None:

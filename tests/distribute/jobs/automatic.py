@@ -23,6 +23,21 @@ def build():
     return model
 
 
+def recurrent():
+    """What neither a mesh runs, nor a pipeline in micro-batches."""
+    model = keras.Sequential(
+        [
+            keras.Input((4, 512)),
+            keras.layers.LSTM(512),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(2048),
+            keras.layers.Dense(512),
+        ]
+    )
+    model.compile("adam", "mse")
+    return model
+
+
 def said(action):
     try:
         action()
@@ -42,6 +57,8 @@ seen["fails"] = said(lambda: profiling_process.profile(lambda: 1 / 0))
 seen["ends"] = said(lambda: profiling_process.profile(ends))
 choice = automatic.choose(build, batch_size=64, memory_per_device="30MiB", devices=4)
 seen["choice"] = [choice.name, choice.options]
+choice = automatic.choose(recurrent, batch_size=64, memory_per_device="50MiB", devices=2)
+seen["recurrent"] = [choice.name, choice.options, choice.why]
 seen["runs"] = runtime.is_running()
 asked = {"memory_per_device": "1GiB", "model": build, "batch_size": 64, "devices": 2}
 strategy = tftrain.distribute.strategy("auto", **asked)

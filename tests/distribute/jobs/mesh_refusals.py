@@ -1,5 +1,6 @@
 """What model_parallel refuses, and which defects it repairs; prints JSON."""
 
+import contextlib
 import json
 import os
 
@@ -61,6 +62,9 @@ def adafactor():
     model.fit(X, np.zeros((8, 6, 4)), verbose=0)
 
 
+seen["far too many devices"] = said(
+    lambda: tftrain.distribute.strategy("model_parallel", mesh="batch=1000,model=1000")
+)
 seen["too many devices"] = said(
     lambda: tftrain.distribute.strategy("model_parallel", mesh="batch=2,model=4")
 )
@@ -81,8 +85,15 @@ seen["recurrent"] = said(
     fitting(lambda: layers.Reshape((2, 3)), lambda: layers.LSTM(4, name="lstm"), dense())
 )
 seen["operation"] = said(fitting(lambda: layers.Dense(4, "softsign")))
+seen["metric"] = said(fitting(lambda: layers.Dense(4, "sigmoid"), metrics=["auc"]))
+seen["bfloat16"] = said(fitting(dense(), lambda: layers.Dense(4, dtype="mixed_bfloat16")))
 seen["adafactor"] = said(adafactor)
 seen["float64"] = said(fitting(lambda: layers.Dense(4, dtype="float64")))
+seen["float64 of no variable"] = said(
+    fitting(dense(), lambda: layers.Activation("relu", dtype="float64", name="wide"))
+)
+seen["lists"] = said(fitting(dense(), layout={"dense/kernel": [None, "model"]}))
+seen["nothing cut of a second model"] = said(fitting(dense(5, "odd"), shape=(5,), x=X[:, :5]))
 seen["eager"] = said(fitting(dense(), run_eagerly=True))
 seen["jit"] = said(fitting(dense(), jit_compile=True))
 model = model_of(dense())
@@ -111,6 +122,24 @@ def trace_order():
 trace_order()
 
 
+def in_scope():
+    """How far a training within the scope is from the same outside of it."""
+
+    def weights(scope):
+        keras.utils.set_random_seed(0)
+        model = model_of(dense(8, "up"), dense())
+        with scope:
+            model.fit(X, np.zeros((8, 4)), batch_size=4, verbose=0)
+            evaluated = model.evaluate(X, np.zeros((8, 4)), verbose=0)
+        return [evaluated, *map(np.sum, model.get_weights())]
+
+    inside, outside = weights(strategy.scope()), weights(contextlib.nullcontext())
+    seen["in scope"] = float(np.abs(np.subtract(inside, outside)).max())
+
+
+in_scope()
+
+
 def gathered():
     from tftrain.distribute.tensor_parallel import shards
 
@@ -127,6 +156,22 @@ def fails(action):
     except Exception:
         return True
     return False
+
+
+def fit_of_plain_variables():
+    """What Keras's own `fit` says of a model whose variables are DTensor's own, not ours."""
+    from tensorflow.experimental import dtensor
+
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4)])
+    model.compile("sgd", "mse")
+    for variable in model.variables:
+        whole = dtensor.Layout.replicated(strategy.mesh, len(variable.shape))
+        variable._value = dtensor.DVariable(dtensor.copy_to_mesh(variable.value, whole))
+    try:
+        model.fit(X, np.zeros((8, 4)), verbose=0)
+    except Exception as error:
+        return str(error)
+    return "nothing"
 
 
 def defects():
@@ -149,7 +194,9 @@ def defects():
         noise = tf.function(
             lambda seed: tf.random.stateless_uniform((2, 4), seed) * cut, autograph=False
         )(seed)
+        plain = fit_of_plain_variables()
     return {
+        "fit": "IteratorGetNext" in plain,
         "variables": alone.layers[0].kernel.value.layout.is_fully_replicated(),
         "convolution": convolved,
         "dropout": bool(

@@ -9,6 +9,7 @@ import numpy as np
 
 import tftrain
 from tftrain.keras_api import keras, tf
+from tftrain.litert import LiteModel
 
 FOLDER = Path(sys.argv[1])
 ROWS, BATCH = 70, 16  # the last batch of an epoch has six rows
@@ -120,6 +121,11 @@ def compare(name, optimizer, strategy, model_name="mlp", **fit):
     return model
 
 
+def note_slots(name, model):
+    cut = sum(variable._value.names_axis for variable in model.optimizer.variables)
+    seen.setdefault("cut slots", {})[name] = cut
+
+
 def mesh(batch, model, layout="auto"):
     return tftrain.distribute.strategy(
         "model_parallel", mesh={"batch": batch, "model": model}, layout=layout
@@ -138,6 +144,7 @@ model = compare(
     class_weight={label: 1.0 + label / 10 for label in range(10)},
 )  # fmt: skip
 table = square.memory(model)
+note_slots("mlp", model)
 seen["table"] = {row.path: [row.axes, row.total, row.devices] for row in table.rows}
 seen["line"] = table.line()
 
@@ -170,6 +177,19 @@ def save_and_load():
     exported = tftrain.export.saved_model(model, FOLDER / "saved", verify=False)
     reloaded = tf.saved_model.load(exported)
     answers = reloaded.signatures["serving_default"](tf.constant(VECTORS))
+    lite = LiteModel.load(
+        tftrain.export.tflite(model, FOLDER / "model.tflite", representative=VECTORS)
+    )
+    seen["loaded"]["tflite"] = difference(lite.predict(VECTORS), expected)
+    with square.whole(model):
+        inside = model.evaluate(VECTORS, CLASSES, verbose=0)
+    seen["loaded"]["whole"] = difference(inside, model.evaluate(VECTORS, CLASSES, verbose=0))
+    with square.scope():
+        uncompiled = mlp()
+    written = tftrain.export.keras(uncompiled, FOLDER / "uncompiled.keras")
+    seen["loaded"]["uncompiled"] = difference(
+        keras.models.load_model(written).get_weights(), uncompiled.get_weights()
+    )
     seen["loaded"]["saved model"] = difference(answers, [expected])
     seen["loaded"]["after"] = difference(model.predict(VECTORS, verbose=0), expected)
 
@@ -196,7 +216,7 @@ def checkpoints():
 
 
 def whole_slots():
-    """Slots that are whole beside variables that are cut: what DTensor stores wrongly."""
+    """Slots that are whole beside variables that are cut."""
     from keras.src.optimizers.base_optimizer import BaseOptimizer
 
     original = BaseOptimizer.add_variable
@@ -204,7 +224,7 @@ def whole_slots():
         *args, **{**kwargs, "layout": None}
     )
     try:
-        compare("whole slots", lambda: optimizers.Adam(0.01), pair, rows=slice(32))
+        note_slots("whole slots", compare("whole slots", adam, pair, rows=slice(32)))
     finally:
         BaseOptimizer.add_variable = original
 
@@ -245,7 +265,10 @@ def by_command():
     }
 
 
-compare("cnn", lambda: optimizers.Adam(0.01), mesh(2, 1), "cnn", rows=slice(32))
+compare(
+    "cnn", lambda: optimizers.Adam(0.01, use_ema=True), mesh(2, 1), "cnn", rows=slice(32),
+    callbacks=[keras.callbacks.SwapEMAWeights()], validation_data=(IMAGES[:8], CLASSES[:8]),
+)  # fmt: skip
 compare("attention", lambda: optimizers.Adam(0.01), pair, "attention", rows=slice(32))
 save_and_load()
 checkpoints()

@@ -63,6 +63,9 @@ def watched(scope, epochs, folder):
 
 
 seen["placement before"] = str(in_stages().placement(model(in_stages().scope())))
+with in_stages().scope():
+    bare = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Dense(4)])
+seen["uncompiled"] = [stage.weight_bytes for stage in in_stages().placement(bare).stages]
 whole = watched(on_one(), 3, "one")
 begun = watched(in_stages().scope(), 2, "staged")
 seen["bad step left out"] = int(begun.optimizer.iterations.numpy())
@@ -84,6 +87,20 @@ tftrain.fit(fitted, x, y, epochs=2, seed=1, verbose=0)
 by_keras = model(on_one())
 tftrain.fit(by_keras, x, y, epochs=2, seed=1, verbose=0, engine="keras")
 seen["tftrain.fit"] = difference(fitted, by_keras)
+
+
+def grown(scope):
+    made = model(scope())
+    made.fit(x, y, shuffle=False, verbose=0)
+    with scope():
+        made.add(layers.Dense(5, "softmax"))
+        made.compile("adam", "sparse_categorical_crossentropy")
+    made.fit(x, y, shuffle=False, verbose=0)
+    return made
+
+
+staged = grown(in_stages().scope)
+seen["grown"] = [difference(staged, grown(on_one)), places(staged.layers[-1].weights)]
 
 strategy = in_stages()
 before = [np.array(v) for v in fitted.variables]

@@ -46,6 +46,10 @@ def test_each_stage_holds_its_weights_and_slots(behaviour):
     assert behaviour["bytes"] == [[size, 2 * size] for size in dense]
 
 
+def test_a_model_that_is_not_compiled_has_a_place_too(behaviour):
+    assert behaviour["uncompiled"] == [80, 80]
+
+
 def test_a_bad_step_is_left_out_and_gradients_are_clipped(behaviour):
     assert behaviour["bad step left out"] == 2 * (3 - 1)
 
@@ -57,6 +61,12 @@ def test_a_checkpoint_goes_on_on_one_device(behaviour):
 def test_a_saved_model_is_loaded_into_stages_and_exported(behaviour):
     assert behaviour["loaded"] == [0.0, ["CPU:1"]]
     assert behaviour["exported"]
+
+
+def test_a_model_that_has_grown_is_cut_again(behaviour):
+    difference, places = behaviour["grown"]
+    assert difference < 1e-5
+    assert places == ["CPU:1"]
 
 
 def test_tftrain_fit_takes_several_steps_an_execution(behaviour):
@@ -74,7 +84,7 @@ def test_measuring_a_schedule_changes_nothing(behaviour):
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("more stages than devices", "'pipeline' was asked for after TensorFlow had run"),
+        ("more stages than devices", "'pipeline' needs 3 devices, and was asked for after"),
         ("more stages than layers", "has 1 part with weights that can be cut apart (alone)"),
         ("unknown layer", "did you mean 'second'? it has first, second"),
         ("first layer", "cut=['first']: expected layers in the order of computation"),

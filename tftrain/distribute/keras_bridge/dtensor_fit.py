@@ -1,7 +1,7 @@
 """Keras 3 `fit`, `evaluate` and `predict` on a mesh of devices.
 
-Symptom: `fit` of a model whose variables are `dtensor.DVariable`s raises "got a regular tensor ...
-but was expecting a DTensor"; where the step is a function of batches on the mesh, results of
+Symptom: `fit` of a model whose variables are `dtensor.DVariable`s raises an error of DTensor about
+`IteratorGetNext`; where the step is a function of batches on the mesh, results of
 metrics are those from before the step, or of half of it.
 Cause: `TensorFlowTrainer` reads batches inside of the function, and DTensor keeps no order between
 reads and writes of a variable.
@@ -99,18 +99,14 @@ def _export(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any)
 def _check(model: Any) -> None:
     from tftrain.distribute.tensor_parallel import operations
 
-    problem = None
-    if model.run_eagerly:
-        problem = "run_eagerly=True: a mesh runs traced steps only; compile without it"
-    elif model.jit_compile:
-        problem = "jit_compile=True: DTensor makes the program itself; compile without it"
-    if problem:
-        raise StrategyError(f"model_parallel does not support {problem}")
-    operations.check_layers(model)
-    operations.check_optimizer(model)
-    operations.check_precision(model)
+    if model.jit_compile:
+        raise StrategyError(
+            "model_parallel does not support jit_compile=True: DTensor makes the program itself; "
+            "compile without it"
+        )
+    operations.check(model)
     if model.built:
-        model.distribute_strategy.check_layout()
+        model.distribute_strategy.check_layout(model)
 
 
 def _tell(model: Any) -> None:

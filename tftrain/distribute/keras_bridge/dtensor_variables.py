@@ -2,7 +2,7 @@
 
 Symptom: under DTensor a Keras model's variables are whole, on one device; and where they are made
 `dtensor.DVariable`s, slots of optimizers are whole beside cut variables: each device holds all of
-them, and in a trial they trained a wrong model with no message.
+them.
 Cause: Keras's TensorFlow `Variable` knows of no layout, and its distribution for this backend is a
 sketch that says "do not use".
 Upstream: none filed under this name; keras.distribution works on JAX

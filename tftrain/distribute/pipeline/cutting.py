@@ -24,7 +24,7 @@ def balanced(graph: LayerGraph, stages: int) -> list[int]:
         raise StrategyError(
             f"stages={stages}, but model {graph.name!r} has {len(begins)} part"
             f"{'s' * (len(begins) != 1)} with weights that can be cut apart "
-            f"({', '.join(graph.names_at(begins)) or 'none'}): ask for fewer stages; a layer that "
+            f"({', '.join(graph.block_names()) or 'none'}): ask for fewer stages; a layer that "
             "is used several times, or a model that is used as a layer, is not cut"
         )
     ends = [*begins[1:], len(graph.nodes)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ class LayerGraph:
 
     def __init__(self, model: Any) -> None:
         self.name = model.name
-        self.functional = getattr(model, "_functional", None) or model
+        self.functional = functional(model)
         by_depth = self.functional._nodes_by_depth
         self.nodes = [
             node
@@ -36,10 +37,6 @@ class LayerGraph:
     def layer_names(self) -> list[str]:
         """The layers' names in the order of their first use."""
         return list(dict.fromkeys(node.operation.name for node in self.nodes))
-
-    def names_at(self, places: Iterable[int]) -> list[str]:
-        """The names of the layers of some nodes."""
-        return [self.nodes[place].operation.name for place in places]
 
     def first_use(self, name: str) -> int:
         """The first node of a layer.
@@ -56,18 +53,24 @@ class LayerGraph:
             f"{suggestion(name, names)} it has {', '.join(names)}"
         )
 
+    def block_names(self) -> list[str]:
+        """The first layer with weights of each such part."""
+        return [self.nodes[place].operation.name for place in self._first_weights()]
+
     def block_begins(self) -> list[int]:
         """The first nodes of the parts with weights that can be cut apart; the first is 0."""
-        begins = [
-            place
-            for place, node in enumerate(self.nodes)
-            if _bytes([node.operation]) and not self._is_within_uses(place)
-        ]
+        begins = self._first_weights()
         return [0, *begins[1:]] if begins else []
 
-    def _is_within_uses(self, place: int) -> bool:
-        return any(first < place <= last for first, last in self._uses().values())
+    def _first_weights(self) -> list[int]:
+        return [
+            place
+            for place, node in enumerate(self.nodes)
+            if _bytes([node.operation])
+            and not any(first < place <= last for first, last in self._uses.values())
+        ]
 
+    @functools.cached_property
     def _uses(self) -> dict[int, tuple[int, int]]:
         """The first and the last node of each operation that holds variables, by its id."""
         uses: dict[int, tuple[int, int]] = {}
@@ -83,7 +86,7 @@ class LayerGraph:
         Raises:
             StrategyError: One is.
         """
-        for first, last in self._uses().values():
+        for first, last in self._uses.values():
             torn = [begin for begin in begins if first < begin <= last]
             if torn:
                 name, at = self.nodes[first].operation.name, self.nodes[torn[0]].operation.name
@@ -96,6 +99,11 @@ class LayerGraph:
     def bytes_of(self, begin: int, end: int) -> int:
         """The bytes of the variables of the layers of some nodes, each layer once."""
         return _bytes(node.operation for node in self.nodes[begin:end])
+
+
+def functional(model: Any) -> Any:
+    """The Functional model that a model computes: its own, if it is Sequential."""
+    return getattr(model, "_functional", None) or model
 
 
 def _bytes(operations: Iterable[Any]) -> int:

@@ -11,8 +11,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tftrain.distribute.pipeline import cutting, losses, orders, placement, refusals, stages
-from tftrain.distribute.pipeline.layer_graph import LayerGraph
+from tftrain.distribute.pipeline import (
+    cutting,
+    layer_graph,
+    losses,
+    orders,
+    placement,
+    refusals,
+    stages,
+)
 from tftrain.distribute.pipeline.micro_batches import MicroBatches, too_small
 from tftrain.distribute.pipeline.passes import Passes
 from tftrain.distribute.pipeline.pipeline_strategy import PipelineStrategy
@@ -38,7 +45,7 @@ class Pipeline:
     def __init__(self, model: Any, strategy: PipelineStrategy) -> None:
         refusals.model(model)
         self.model, self.strategy = model, strategy
-        graph = LayerGraph(model)
+        graph = layer_graph.LayerGraph(model)
         parts = cutting.of(graph, len(strategy.devices), strategy.cut)
         self.functional = graph.functional
         self.stages = stages.of(parts, strategy.devices, self.functional.outputs)
@@ -177,9 +184,12 @@ class Pipeline:
 
 
 def adopt(model: Any, strategy: PipelineStrategy) -> Pipeline:
-    """Cuts a model that was made in the strategy's scope, once, and moves its variables."""
+    """Cuts a model that was made in the strategy's scope, and moves its variables.
+
+    It is cut once, and again where layers were added to it since.
+    """
     known = model.__dict__.get("_tftrain_pipeline")
-    if known is None:
+    if known is None or known.functional is not layer_graph.functional(model):
         # Past Keras's tracking, which would look into it.
         known = model.__dict__["_tftrain_pipeline"] = Pipeline(model, strategy)
     placement.move(known.stages, strategy)

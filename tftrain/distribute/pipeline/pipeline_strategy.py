@@ -54,7 +54,8 @@ class PipelineStrategy(tf.distribute.OneDeviceStrategy):
         """What each stage of a compiled model keeps on its device: printed, a table."""
         from tftrain.distribute.pipeline import pipeline
 
-        return placement.of(pipeline.adopt(model, self).stages, model.optimizer)
+        optimizer = getattr(model, "optimizer", None)
+        return placement.of(pipeline.adopt(model, self).stages, optimizer)
 
     def schedule(
         self, model: Any, x: Any, y: Any = None, sample_weight: Any = None, *, repeats: int = 5

@@ -46,7 +46,8 @@ def training(model: Any, micro_batches: int) -> None:
     Raises:
         StrategyError: A layer would see something else, all are named.
     """
-    problems = ["it is compiled without a loss"] if model._compile_loss is None else []
+    without = model.compiled and model._compile_loss is None
+    problems = ["it is compiled without a loss"] if without else []
     for layer in model._flatten_layers(include_self=False):
         problem = _layer(layer, micro_batches)
         if problem:

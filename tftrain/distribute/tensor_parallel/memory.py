@@ -95,7 +95,8 @@ class MemoryTable:
 
 def measured(model: Any, strategy: Any) -> MemoryTable:
     """Measures a built model; its optimizer too, if that is built."""
-    variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *getattr(optimizer, "variables", [])]
     unique = {id(variable): variable for variable in variables}
     return MemoryTable(dict(strategy.axes), tuple(map(_of, unique.values())))
 

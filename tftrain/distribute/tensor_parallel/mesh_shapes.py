@@ -31,9 +31,7 @@ def parse(mesh: Mapping[str, int] | str) -> dict[str, int]:
         pairs = [part.partition("=") for part in mesh.split(",")]
         if len({name for name, _, _ in pairs}) < len(pairs):
             raise ValueError(f"mesh {mesh!r} names an axis twice; {_EXPECTED}")
-        mesh = {
-            name.strip(): int(size) if size.strip().isdigit() else size for name, _, size in pairs
-        }
+        mesh = {name.strip(): _number(size.strip()) for name, _, size in pairs}
     if not isinstance(mesh, Mapping) or not mesh:
         raise ValueError(f"mesh is {mesh!r}; {_EXPECTED}")
     for name, size in mesh.items():

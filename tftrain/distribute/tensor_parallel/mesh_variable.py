@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ class MeshVariable(dtensor.DVariable):
     Within a step that is traced, reads and assignments are those of the trace. Anywhere else
     reading gathers the value on the host, and assigning cuts it and sends the shards.
     """
+
+    @property
+    def names_axis(self) -> bool:
+        """Whether its layout cuts a dimension, be it over an axis of one device."""
+        return any(spec != dtensor.UNSHARDED for spec in self.layout.sharding_specs)
 
     def stored(self) -> Any:
         """What it holds, a DTensor: read where this is called."""
@@ -112,6 +118,20 @@ class MeshVariable(dtensor.DVariable):
         """Bytes that each device of the mesh holds of it, in the mesh's order."""
         width = self.dtype.size
         return [int(np.prod(part.shape)) * width for part in dtensor.unpack(self.stored())]
+
+
+def _of_values(name: str) -> Callable[..., Any]:
+    """An operator on what variables hold: TensorFlow's own reads the second one's shards."""
+
+    def operate(variable: MeshVariable, *others: Any) -> Any:
+        values = [each.value() if isinstance(each, MeshVariable) else each for each in others]
+        return getattr(variable.value(), name)(*values)
+
+    return operate
+
+
+for _name in tf.Tensor.OVERLOADABLE_OPERATORS:
+    setattr(MeshVariable, _name, _of_values(_name))
 
 
 def make(value: Any, layout: Any, **options: Any) -> MeshVariable:

@@ -15,6 +15,11 @@ from tftrain.keras_api import keras, tf
 _OPERATION = (r"'tf\.(\w+)' op", r"expansion of tf\.(\w+)", r'operation: .*?"tf\.(\w+)"')
 _REMEDY = "put another layer in its place, or use the strategy 'mirrored' or 'pipeline'"
 
+_WITHOUT = (
+    "compile without that metric, and evaluate it within `with strategy.whole(model):`, or use the "
+    "strategy 'mirrored' or 'pipeline'"
+)
+
 
 def whole(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The result of an operation, the same on every device: random numbers are those of one."""
@@ -71,12 +76,23 @@ def _rows(value: Any) -> Any:
     return dtensor.relayout(value, trace.strategy.layout(axis, *[None] * (value.shape.rank - 1)))
 
 
-def check_layers(model: Any) -> None:
-    """Checks that a model has no layer that cannot be run on a mesh.
+def check(model: Any) -> None:
+    """Checks that neither a model's layers nor its optimizer are known not to run on a mesh.
 
     Raises:
-        StrategyError: It has; all of them are named.
+        StrategyError: They are; layers are all named.
     """
+    if model.run_eagerly:
+        raise StrategyError(
+            "model_parallel does not support run_eagerly=True: a mesh runs traced steps only; "
+            "compile without it"
+        )
+    _check_layers(model)
+    _check_optimizer(model)
+    _check_precision(model)
+
+
+def _check_layers(model: Any) -> None:
     refused = [(layer, why) for layer in model._flatten_layers() if (why := _refusal(layer))]
     if refused:
         named = "; ".join(
@@ -85,28 +101,26 @@ def check_layers(model: Any) -> None:
         raise StrategyError(f"model_parallel cannot run layers of model {model.name!r}: {named}")
 
 
-def check_precision(model: Any) -> None:
-    """Checks that a model does not compute in float64, whose gathered kernels came out wrong.
-
-    Raises:
-        StrategyError: It does.
-    """
-    wide = [variable.path for variable in model.variables if variable.dtype == "float64"]
+def _check_precision(model: Any) -> None:
+    """Gathered kernels of float64 came out wrong."""
+    wide = [layer.name for layer in model._flatten_layers() if _is_wide(layer)]
     if wide:
         raise StrategyError(
-            f"model_parallel cannot run float64 (variable {wide[0]!r}): DTensor gathers its shards "
+            f"model_parallel cannot run float64 (layer {wide[-1]!r}): DTensor gathers its shards "
             "wrongly; use float32"
         )
 
 
-def check_optimizer(model: Any) -> None:
-    """Checks that a model's optimizer can be run on a mesh with its layers.
+def _is_wide(layer: Any) -> bool:
+    # What data are given as does no harm: layers cast it to their own.
+    is_input = isinstance(layer, keras.layers.InputLayer)
+    return not is_input and "float64" in (layer.compute_dtype, layer.variable_dtype)
 
-    Raises:
-        StrategyError: It cannot.
-    """
+
+def _check_optimizer(model: Any) -> None:
     tables = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Embedding)]
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if tables and isinstance(optimizer, keras.optimizers.Adafactor):
         raise StrategyError(
             f"model_parallel cannot run Adafactor on layer {tables[0].name!r} (Embedding): DTensor "
@@ -140,5 +154,7 @@ def reason(error: Exception, graph: Any) -> str | None:
     nodes = [] if graph is None else graph.get_operations()
     names = dict.fromkeys(node.name.rpartition("/")[0] for node in nodes if node.type == operation)
     places = ", ".join(repr(name) for name in list(names)[:3] if name)
-    where = f" (in {places})" if places else ""
-    return f"DTensor cannot share out the operation {operation!r}{where}: {_REMEDY}"
+    told = f"DTensor cannot share out the operation {operation!r}"
+    if not places:
+        return f"{told}, which a metric or the loss has, and no layer: {_WITHOUT}"
+    return f"{told} (in {places}): {_REMEDY}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +11,7 @@ from tensorflow.experimental import dtensor
 
 from tftrain.distribute.tensor_parallel import operations, shards, step_trace
 from tftrain.errors import StrategyError
-from tftrain.keras_api import keras, tf
+from tftrain.keras_api import keras, tf, without_lines
 
 
 class MeasuredSteps:
@@ -72,6 +73,9 @@ class MeshStep:
         self._late: dict[Any, list[Any]] = {}  # what is written after the step, by batch axis
         self._run = tf.function(self._traced, autograph=False)  # shapes must be known
         self._graph: Any = None
+        self._compiled: set[str] = set()  # for batches of which kinds
+        # Keras asks for one, also where `fit` is called within the scope.
+        self._replica = tf.distribute.ReplicaContext(self._strategy, 0)
 
     def __call__(self, batch: Any) -> Any:
         """What the step returns, on the host."""
@@ -79,13 +83,22 @@ class MeshStep:
         axis = self._strategy.batch_axis(batch)
         given = keras.tree.map_structure(lambda leaf: self._put(leaf, axis), batch)
         try:
-            with dtensor.default_mesh(self._strategy.mesh):
+            with dtensor.default_mesh(self._strategy.mesh), self._replica, self._quiet(given, axis):
                 outputs, late = self._run(given, axis)
         except tf.errors.OpError as error:
             raise self._explained(error) from error
         for variable, value in zip(self._late[axis], late, strict=True):
             variable.store(value)
         return keras.tree.map_structure(_of_host, outputs)
+
+    def _quiet(self, batch: Any, axis: str | None) -> contextlib.AbstractContextManager[None]:
+        """Keeps what DTensor tells of each function it compiles from the terminal."""
+        leaves = keras.tree.flatten(batch)
+        kind = (axis, *(None if leaf is None else (leaf.shape, leaf.dtype) for leaf in leaves))
+        if str(kind) in self._compiled:
+            return contextlib.nullcontext()
+        self._compiled.add(str(kind))
+        return without_lines("DTensor cache key lookup missed")
 
     def _put(self, leaf: Any, axis: str | None) -> Any:
         if leaf is None:

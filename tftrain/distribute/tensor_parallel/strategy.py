@@ -39,8 +39,6 @@ class ModelParallelStrategy(tf.distribute.Strategy):
         self.axes: dict[str, int] = {name: mesh.dim_size(name) for name in mesh.dim_names}
         self.extent = f"mesh {mesh_shapes.shown(self.axes)}"
         self._layout = layout
-        self._paths: list[str] = []
-        self._has_cut = False
         self._owned: list[Any] = []  # layouts of variables being made for others, the last last
 
     @contextlib.contextmanager
@@ -73,24 +71,22 @@ class ModelParallelStrategy(tf.distribute.Strategy):
             return self.layout(*[None] * len(shape)) if owned is None else owned
         if not shape:
             return self.layout()
-        self._paths.append(path)
         axes = self._layout.axes_of(path, shape, self.axes)
-        self._has_cut = self._has_cut or axes is not None
         return self.layout(*(axes or [None] * len(shape)))
 
-    def check_layout(self) -> None:
-        """Checks that the layout has found what it names; to be called once models are built.
+    def check_layout(self, model: Any) -> None:
+        """Checks that the layout has found what it names, and cuts something of a built model.
 
         Raises:
-            StrategyError: It has not.
+            StrategyError: It has not, or does not.
         """
-        paths = list(dict.fromkeys(self._paths))
+        paths = [variable.path for variable in model.variables if variable.shape]
         known = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
         if unused := self._layout.unused():
             raise StrategyError(
                 f"layout: {', '.join(map(repr, unused))} match no variable; there are {known}"
             )
-        if not self._has_cut:
+        if not any(each._value.names_axis for each in model.variables):
             raise StrategyError(
                 "the layout cuts no variable, so that each device would hold the whole model: "
                 f"choose another, or a mesh that divides their dimensions; there are {known}"
@@ -114,8 +110,14 @@ class ModelParallelStrategy(tf.distribute.Strategy):
 
         What is assigned within it is lost.
         """
+        optimizer = getattr(model, "optimizer", None)
         variables = {
-            id(v): v for v in [*model.variables, *getattr(model.optimizer, "variables", [])]
+            id(v): v
+            for v in [
+                *model.variables,
+                *model.metrics_variables,
+                *getattr(optimizer, "variables", []),
+            ]
         }
         held = [(variable, variable._value) for variable in variables.values()]
         models = [
