@@ -129,7 +129,8 @@ class Group:
         running = list(self._tasks)
         while running and self._signal is None:
             self._pass_lines(_POLL_SECONDS)
-            for task in [one for one in running if one.status is not None]:
+            ended = [one for one in running if one.status is not None]
+            for task in sorted(ended, key=lambda one: not one.is_over):  # others end because of it
                 running.remove(task)
                 if task.status:
                     return task.name, task.status
@@ -184,7 +185,8 @@ class Group:
 
 def _hold_limit(task: _Task) -> None:
     """Kills a task that is over its limit, and says so."""
-    used = task.limit.excess() if task.limit and task.process.poll() is None else None
+    is_held = task.limit and not task.is_over and task.process.poll() is None
+    used = task.limit.excess() if is_held else None
     if used is None:
         return
     task.is_over = True
