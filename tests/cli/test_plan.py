@@ -102,6 +102,7 @@ def test_all_mistakes_are_told_at_once(capsys):
         ([], "--model is missing"),
         (["--model=1e8"], "--batch is missing"),
         (["--model=mpl", "--batch=1"], "unknown model 'mpl'; did you mean 'mlp'?"),
+        (["--model=175B", "--batch=1"], "and 1e10 or transformer:"),
         (["--model=mlp", "--batch=1", "--shape=8,x"], "--shape=8,x: expected positive"),
         (["--model=gone.keras", "--batch=1"], "expected a run folder or a .keras file"),
         (["--model=1e8", "--batch=1", "--measure", "--flops=1GFLOP/s"], "--measure says how fast"),

@@ -26,7 +26,7 @@ from absl import flags
 from tftrain import models, optim, planning, quantities, training
 from tftrain.atomic import replace_file
 from tftrain.control_groups import memory_here
-from tftrain.errors import BadInput, ConfigError
+from tftrain.errors import BadInput, ConfigError, UnknownName
 from tftrain.keras_api import keras, require_tensorflow_backend, tf
 from tftrain.planning import scaling, trainings, transformers
 from tftrain.refusals import refusals
@@ -150,7 +150,8 @@ def _check_model(values: flags.FlagValues) -> None:
     elif "/" in text or text.endswith(".keras") or Path(text).is_dir():
         _model_file(text)
     else:
-        models.check_name(text)
+        others = "1e10 or transformer:layers=24,width=2048,heads=16; run folders, .keras files"
+        raise UnknownName("model", text, models.names(), others)
 
 
 def _profile(values: flags.FlagValues) -> planning.ModelProfile:

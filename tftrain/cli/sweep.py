@@ -31,6 +31,7 @@ from tftrain.sweeps import machine, running, study
 from tftrain.sweeps.asked import Asked
 from tftrain.sweeps.folder import SweepFolder
 
+REMEDY = "--help lists all; those of `tftrain train` come after --"  # for unknown flags
 _PARENT = Path("sweeps")
 _METRICS = ("val_accuracy", "val_loss", "accuracy", "loss")
 _FIXED = ("random", "sampler", "metric", "prune", "prune_after", "seed")

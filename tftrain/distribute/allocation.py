@@ -22,6 +22,7 @@ from tftrain.control_groups import ControlGroups, memory_here
 from tftrain.distribute import cores as machine
 from tftrain.errors import AllocationError
 from tftrain.notices import notice
+from tftrain.quantities import shown_size
 
 # TensorFlow's pool within an operation (Eigen's, which oneDNN and XLA use too) and its pool
 # between operations; then those of NumPy's OpenBLAS and of scikit-learn.
@@ -203,8 +204,8 @@ def _warn_of_too_much(tasks: int, each: int | None) -> None:
     there = memory_here()
     if each and tasks * each > there:
         notice(
-            f"{tasks} tasks of {each / 2**30:.2f} GiB are more than the {there / 2**30:.2f} GiB "
-            "that are here: memory may run out before one is over its limit"
+            f"{tasks} tasks of {shown_size(each)} are more than the {shown_size(there)} that are "
+            "here: memory may run out before one is over its limit"
         )
 
 
@@ -228,8 +229,8 @@ def _check(
         problems.append("cores is empty: expected at least one")
     if missing := sorted(set(chosen) - set(allowed)):
         problems.append(
-            f"cores {', '.join(map(str, missing))} cannot be used by this process; expected some "
-            f"of {', '.join(map(str, allowed))}"
+            f"cores {machine.shown(missing)} cannot be used by this process; expected some of "
+            f"{machine.shown(allowed)}"
         )
     if problems:
         raise AllocationError(problems)

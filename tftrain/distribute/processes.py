@@ -20,6 +20,7 @@ from tftrain.distribute.allocation import Share
 from tftrain.distribute.memory_limits import MemoryLimit
 from tftrain.distribute.prefixes import Prefix
 from tftrain.notices import notice
+from tftrain.quantities import shown_size
 
 OVER_MEMORY = 125  # the exit status of a task that was over its limit; Slurm says the same
 _POLL_SECONDS = 0.05
@@ -193,8 +194,8 @@ def _hold_limit(task: _Task) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(task.process.pid, signal.SIGKILL)  # while it saved, memory would go on growing
     notice(
-        f"{task.name} used {used / 2**30:.2f} GiB of memory and may use "
-        f"{task.limit.limit / 2**30:.2f} GiB: it was killed; give it more, or a smaller batch"
+        f"{task.name} used {shown_size(used)} of memory and may use "
+        f"{shown_size(task.limit.limit)}: it was killed; give it more, or a smaller batch"
     )
 
 
