@@ -51,7 +51,7 @@ def train(model: str) -> list[str]:
 def swept(model: str, parallel: int, folder: Path) -> None:
     """Runs a sweep and waits for its end."""
     tftrain = [sys.executable, "-m", "tftrain", "sweep", f"--out={folder}"]
-    varied = [f"--grid=seed=1:{TRIALS.value}", f"--parallel={parallel}"]
+    varied = [f"--grid=seed=1:{TRIALS.value}", f"--parallel={parallel}", "--pin"]
     done = subprocess.run(
         [*tftrain, *varied, "--", *train(model)],
         capture_output=True,

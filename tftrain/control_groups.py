@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 
 class GroupMemory(NamedTuple):
     """Memory of a control group.
@@ -46,6 +48,12 @@ class ControlGroups:
     def cores(self) -> float | None:
         """Cores' worth of processor time, of the tightest group; None where none has a quota."""
         return min((found for each in self._processor if (found := _cores_of(each))), default=None)
+
+
+def memory_here() -> int:
+    """Bytes of memory that there are for this process and all others of its control group."""
+    group, there = ControlGroups().memory(), psutil.virtual_memory().total
+    return min(there, group.limit) if group else there
 
 
 class _Mount(NamedTuple):

@@ -17,6 +17,7 @@ _RATES = {
 }
 _FLOPS = {f"{prefix}FLOP/s": factor for prefix, factor in _DECIMAL.items()}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_BITS = re.compile("b(ps|/s)$")  # as bits are often written; a capital stands for bytes
 _QUANTITY = re.compile(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*([A-Za-z/]*)", re.IGNORECASE)
 
 
@@ -94,7 +95,9 @@ def _number(
 def _unit_problem(unit: str, units: Mapping[str, float], example: str) -> str:
     if not unit:
         return f"a unit is missing; expected e.g. {example.split(' or ')[0]}"
-    same = [known for known in units if known.lower() == unit.lower()]
+    spelled = _BITS.sub("bit/s", unit)
+    same = [known for known in units if spelled in (known, known.lower())]
+    same += [known for known in units if known.lower() == unit.lower()]
     nearest = f" did you mean {same[0]!r}?" if same else suggestion(unit, units)
     return f"unknown unit {unit!r};{nearest} expected e.g. {example}"
 

@@ -415,3 +415,18 @@ def test_bad_settings_are_refused(tmp_path, options):
 def test_a_metric_that_is_not_logged(tmp_path):
     with pytest.raises(BadInput, match="keep_best is 'accuracy'; the logs have loss"):
         fit(tmp_path, keep_best="accuracy")
+
+
+def test_the_next_fit_is_that_of_a_training_that_was_never_cut_off(tmp_path):
+    """It begins at its own first epoch, and draws the order that it would have drawn."""
+
+    def both(folder):
+        call = {"seed": None, "epochs": 2}
+        model, _ = fit(folder, call=call)
+        history = tftrain.fit(model, X, Y, batch_size=8, epochs=2, engine="keras", verbose=0)
+        return model, history
+
+    expected = both(tmp_path / "whole")
+    with pytest.raises(Cut):
+        fit(tmp_path / "cut", call={"seed": None, "epochs": 2}, cut=9)
+    assert_same(both(tmp_path / "cut"), expected)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import tftrain
+from tftrain import training
 from tftrain.callbacks import GradientClipping, GradientStatistics
 from tftrain.errors import BadInput, NotFiniteGradient
 from tftrain.keras_api import keras
@@ -141,3 +142,26 @@ def test_a_skipped_step_under_float16_is_no_error_and_endless_skipping_is():
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=4)
     with pytest.raises(NotFiniteGradient, match="'net/b/bias' and of 3 other variables"):
         fit(compiled(optimizer, "mixed_float16"), GradientStatistics(), x=X * np.nan)
+
+
+class NormsOfEpochs(keras.callbacks.Callback):
+    """The variables that are measured in each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.names = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.names.append({name for name in logs if name.startswith("gradient_norm/")})
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_layers_that_thaw_are_measured_from_then_on(policy):
+    model = compiled(policy=policy)
+    seen = NormsOfEpochs()
+    training.finetune(
+        model, (X, Y), freeze="a", unfreeze_schedule={1: "*"}, epochs=2, batch_size=4, verbose=0,
+        engine="keras", loss="mse", callbacks=[GradientStatistics(per_variable=True), seen],
+    )  # fmt: skip
+    first, second = seen.names
+    assert first == {"gradient_norm/net/b/kernel", "gradient_norm/net/b/bias"}
+    assert second == first | {"gradient_norm/net/a/kernel", "gradient_norm/net/a/bias"}

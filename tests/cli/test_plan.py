@@ -1,10 +1,13 @@
 """tftrain plan: what it prints and writes, and what it refuses."""
 
 import json
+import zipfile
 
 import pytest
 
 from tftrain.cli.main import main
+from tftrain.control_groups import memory_here
+from tftrain.keras_api import keras
 from tftrain.planning import measuring
 
 SMALL = ["plan", "--model=transformer:layers=4,width=256,heads=4,sequence=128", "--batch=32"]
@@ -99,12 +102,17 @@ def test_all_mistakes_are_told_at_once(capsys):
         ([], "--model is missing"),
         (["--model=1e8"], "--batch is missing"),
         (["--model=mpl", "--batch=1"], "unknown model 'mpl'; did you mean 'mlp'?"),
+        (["--model=175B", "--batch=1"], "and 1e10 or transformer:"),
         (["--model=mlp", "--batch=1", "--shape=8,x"], "--shape=8,x: expected positive"),
         (["--model=gone.keras", "--batch=1"], "expected a run folder or a .keras file"),
         (["--model=1e8", "--batch=1", "--measure", "--flops=1GFLOP/s"], "--measure says how fast"),
         (["--model=1e8", "--batch=1", "--memory=1GiB"], "is short of"),
         (["--model=1e8", "--batch=1", "runs/x"], "unexpected argument 'runs/x'"),
         (["--model=1e8", "--batch=1", "--device=a100"], "did you mean 'a100-"),
+        (["--model=1e8", "--batch=8", "--plot=scaling.txt"], "that ends in .png or .svg"),
+        (["--model=1e8", "--batch=8", "--plot=/nowhere/x.png"], "there is no such folder"),
+        (["--model=1e8", "--batch=8", "--out=setup.cfg"], "is a file; expected a folder"),
+        (["--model=1e8", "--batch=8", "--accumulation=9"], "expected 1 to 8"),
     ],
 )
 def test_a_mistake_is_one_line(flags, expected, capsys):
@@ -119,10 +127,44 @@ def test_a_file_that_is_no_model_is_named(tmp_path, capsys):
     assert "cannot be read as a .keras file" in shown
 
 
+def test_a_layer_that_is_not_known_is_named(tmp_path, capsys):
+    description = {"class_name": "Mine", "module": None, "config": {}, "registered_name": "Mine"}
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(description))
+    shown = said(capsys, "plan", f"--model={tmp_path}/model.keras", "--batch=1")
+    assert "cannot be made here" in shown
+    assert "Mine" in shown
+
+
+def test_the_rate_of_a_device_is_that_of_the_model_s_precision(tmp_path, capsys):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, dtype="mixed_bfloat16")])
+    model.save(tmp_path / "model.keras")
+    flags = [f"--model={tmp_path}/model.keras", "--batch=8", "--device=v100-16", "--json"]
+    assert main(["plan", *flags]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["training"]["precision"] == "mixed_bfloat16"
+    assert shown["machine"]["flops"] == pytest.approx(0.4 * 125e12)
+
+
+def test_a_folder_does_not_hide_a_model_of_that_name(tmp_path, monkeypatch, capsys):
+    (tmp_path / "linear").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", "--model=linear", "--batch=8"]) == 0
+    assert "linear: 7,850 parameters" in capsys.readouterr().out
+
+
+def test_numbers_of_devices_that_cannot_share_the_batch_are_left_out_of_the_picture(tmp_path):
+    flags = ["--batch=32", "--devices=32", "--accumulation=4", "--most=8"]  # one each
+    assert main(["plan", "--model=1e8", *flags, f"--out={tmp_path}"]) == 0
+    (curve,) = json.loads((tmp_path / "plan.json").read_text())["scaling"]["curves"].values()
+    assert [point["devices"] for point in curve] == [4, 8]
+
+
 def test_this_machine_is_measured(capsys):
     with measuring.hasty():
         assert main(["plan", "--model=linear", "--batch=8", "--measure", "--json"]) == 0
     machine = json.loads(capsys.readouterr().out)["machine"]
+    assert machine["memory"] == memory_here()
     rates = ("flops", "convolution_flops", "memory_bandwidth", "update_rate")
     assert all(1e8 < machine[name] < 1e15 for name in rates)
     assert 0 < machine["step_overhead"] < 10

@@ -114,6 +114,7 @@ def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
     [
         ([], ["nothing is varied"]),
         (["--grid=epochs=5"], ["one value only"]),
+        (["--grid=epochs=1,2", "--batch_size=8"], ["--batch_size;", "`tftrain train` come after"]),
         (["--grid=lerning_rate=1,2"], ["did you mean 'learning_rate'"]),
         (["--grid=learning_rate"], ["expected NAME=VALUES"]),
         (["--grid=epochs=1,2", "--grid=epochs=3,4"], ["epochs is given twice"]),

@@ -161,8 +161,8 @@ def test_a_process_over_its_limit_is_killed_with_what_it_started(capsys):
     status, _ = start_and_wait(HUNGRY.format(150), share)
     assert status == OVER_MEMORY
     said = capsys.readouterr().err
-    assert "task used 0.1" in said
-    assert "may use 0.10 GiB" in said
+    assert "task used 1" in said
+    assert "may use 100 MiB" in said
 
 
 def test_pages_of_files_and_shared_pages_are_no_excess(tmp_path):

@@ -158,7 +158,7 @@ def test_a_number_that_another_process_has_now_is_not_the_one():
 def test_a_launched_job_has_tasks_that_write_nothing(publisher, ended):
     job = LaunchedJob("j", ["python", "script.py"])
     job.started(2, {"worker 1": ended, "worker 0": os.getpid(), "ps 0": os.getpid()})
-    publisher("worker 0", job="j").write(training())
+    publisher("worker 0", job="j", restart=2).write(training())
     (found,) = live.running()
     assert (found.command, found.restart) == ("python script.py", 2)
     assert {task.name: task.state() for task in found.tasks} == {
@@ -228,3 +228,13 @@ def test_usage_from_one_look_to_the_next():
 
 def test_a_process_that_is_gone_uses_nothing(ended):
     assert usage.Usage(ended).look() == {}
+
+
+def test_what_a_killed_task_has_left_is_not_the_one_started_again(publisher, ended):
+    publisher("worker 0", job="j", restart=0).write(training(pid=ended))
+    publisher("worker 1", job="j", restart=1).write(training())
+    job = LaunchedJob("j", ["python", "script.py"])
+    job.started(1, {"worker 0": os.getpid(), "worker 1": os.getpid()})
+    (found,) = live.running()
+    assert [task.state() for task in found.tasks] == ["running", "training"]
+    job.close()

@@ -56,6 +56,11 @@ def test_a_trunk_gets_heads_with_the_tasks_names():
     assert type(model) is type(keras.Model(model.input, model.output))
 
 
+def test_a_number_of_classes_may_be_numpys():
+    model = models.multi_task(trunk(), {"kind": KIND.max() + 1})
+    assert model.output["kind"].shape == (None, 3)
+
+
 def test_training_is_that_of_the_formula_written_out():
     kept = make(optimizer=keras.optimizers.SGD(0.05))
     model, logs = make(), tf.Variable([0.0, 0.0])

@@ -172,6 +172,14 @@ def test_nothing_that_fits_says_what_is_short_and_what_would_help():
     assert "4 devices" not in said  # a single layer cannot be shared among more
 
 
+def test_of_smaller_batches_the_largest_is_told():
+    kept = model(layer(kept=planning.Kept(10_000)))
+    with pytest.raises(PlanError) as caught:
+        _ = planning.plan(kept, machine(memory=250_000), planning.Training(4, accumulation=1)).best
+    assert str(caught.value).count("a batch of") == 1
+    assert "a batch of 2" in str(caught.value)
+
+
 def test_remedies_are_those_that_work():
     large = planning.Machine.of("a100-80", devices=8, bandwidth="200Gbit/s", per_host=8)
     training = planning.Training(64, precision="half_with_master", remat="selective")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tests.sweeps.conftest import TRAINER, training
@@ -15,7 +16,7 @@ from tests.waiting import wait_until
 from tftrain import sweeps
 from tftrain.distribute import cores
 from tftrain.errors import SweepError
-from tftrain.sweeps import running, study
+from tftrain.sweeps import machine, running, study
 
 QUIET = {"output": io.StringIO(), "metric": "loss"}
 needs_two_cores = pytest.mark.skipif(len(cores.usable()) < 2, reason="one core cannot be shared")
@@ -80,6 +81,17 @@ def test_a_metric_that_is_not_there_is_said(out):
     )
 
 
+def test_a_trial_is_no_task_of_the_cluster_that_the_sweep_is_one_of(out, monkeypatch):
+    """It would wait for other tasks, or take itself for one that was started again."""
+    for name in ("TF_CONFIG", "SLURM_STEP_NODELIST", "TFTRAIN_JOB", "TFTRAIN_RESTART", "OTHER"):
+        monkeypatch.setenv(name, "1")
+    code = "import os; print(*(name for name in sorted(os.environ) if os.environ[name] == '1'))"
+    sweep = sweeps.run({"x": [1, 2]}, lambda trial: [sys.executable, "-c", code], out, **QUIET)
+    told = sweep.trials[0].log.read_text().split()
+    assert "OTHER" in told
+    assert not {"TF_CONFIG", "SLURM_STEP_NODELIST", "TFTRAIN_JOB", "TFTRAIN_RESTART"} & {*told}
+
+
 def test_a_program_that_is_missing_is_said(out):
     sweep = sweeps.run({"x": [1, 2]}, lambda trial: ["/nowhere/to/be/found"], out, **QUIET)
     assert (
@@ -102,12 +114,22 @@ def test_a_bad_trial_is_stopped_early(out, prune):
 
 @needs_two_cores
 def test_trials_side_by_side_have_cores_of_their_own(out):
-    sweep = sweeps.run({"loss": [1.0, 2.0, 3.0]}, training(), out, parallel=2, **QUIET)
+    sweep = sweeps.run({"loss": [1.0, 2.0, 3.0]}, training(), out, parallel=2, pin=True, **QUIET)
     found = [json.loads((one.folder / "cores.json").read_text()) for one in sweep.trials]
     (first, threads), (second, _), (third, _) = found
     assert not set(first) & set(second)
     assert third in (first, second)  # the first place that was left
     assert threads == str(len(first))
+
+
+@needs_two_cores
+@pytest.mark.parametrize(("busy", "said"), [(0.0, ""), (100.0, "trials are not pinned to cores")])
+def test_unasked_trials_are_pinned_where_nothing_else_runs(busy, said, monkeypatch, capsys):
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval, percpu: [busy] * 1024)
+    shares = machine.divided(2)
+    assert [bool(one.cores) for one in shares] == [not busy] * 2
+    assert all(one.threads for one in shares)
+    assert said in capsys.readouterr().err
 
 
 @needs_two_cores

@@ -106,9 +106,8 @@ class GradientStatistics(GradientCallback):
         logs["gradient_norm_max"] = float(largest)
         if self.per_variable:
             norms = tf.convert_to_tensor(self._norms).numpy() / measured
-            logs.update(
-                {f"gradient_norm/{p}": float(n) for p, n in zip(self._paths, norms, strict=True)}
-            )
+            trained = self._places(self.model.trainable_variables)
+            logs.update({f"gradient_norm/{self._paths[i]}": float(norms[i]) for i in trained})
 
     def take_out(self) -> None:
         """Leaves optimizer and model as they were."""
@@ -131,9 +130,12 @@ class GradientStatistics(GradientCallback):
         self._whole.assign_add(tf.constant([0.0, 0.0, 0.0, 1.0]))
 
     def _placed(self, values: Any, variables: list[Any]) -> Any:
-        """One value a variable, in the order of the model's."""
-        rows = tf.constant([self._positions[id(variable)] for variable in variables])[:, None]
+        """One value a variable, in the order of the optimizer's."""
+        rows = tf.constant(self._places(variables))[:, None]
         return tf.scatter_nd(rows, values, (len(self._paths),))
+
+    def _places(self, variables: Sequence[Any]) -> list[int]:
+        return [self._positions[id(variable)] for variable in variables]
 
     def _note_wrong(self, wrong: Any) -> None:
         before = tf.convert_to_tensor(self._wrong_at)
@@ -160,10 +162,10 @@ class GradientStatistics(GradientCallback):
 
     def _check_scaled(self, gradients: Sequence[Any]) -> Any:
         """Keras's decision whether to skip a step, that notes whose gradients decide."""
-        present = [(i, gradient) for i, gradient in enumerate(gradients) if gradient is not None]
-        wrong = _wrong([gradient for _, gradient in present])
-        rows = tf.constant([i for i, _ in present])[:, None]
-        noted = tf.scatter_nd(rows, tf.cast(wrong, tf.int64), (len(self._paths),))
+        trained = zip(gradients, self.model.trainable_variables, strict=False)
+        present = [(gradient, variable) for gradient, variable in trained if gradient is not None]
+        wrong = _wrong([gradient for gradient, _ in present])
+        noted = self._placed(tf.cast(wrong, tf.int64), [variable for _, variable in present])
         self._skipped.assign(noted)
         return tf.logical_not(tf.reduce_any(wrong))
 

@@ -74,7 +74,7 @@ class GradientCallback(TracedCallback):
         taps.keep_only(others)
         self.check(self.optimizer, others)
         with self.model.distribute_strategy.scope():
-            self.make_state(self.model.trainable_variables)
+            self.make_state(self._variables())
         taps.add(self._tap)
 
     def take_out(self) -> None:
@@ -86,6 +86,11 @@ class GradientCallback(TracedCallback):
 
     def make_state(self, variables: Sequence[Any]) -> None:
         """Makes the variables, each by `state_variable`, to measure into."""
+
+    def _variables(self) -> list[Any]:
+        """Those that may be trained in this `fit`, also layers that are frozen at its beginning."""
+        of = self.optimizer
+        return list(of._trainable_variables if of.built else self.model.trainable_variables)
 
     @abc.abstractmethod
     def tap(self, gradients: list[Any], variables: list[Any]) -> list[Any]:

@@ -23,7 +23,9 @@ class Parsed:
     problems: tuple[str, ...]
 
 
-def parse(values: flags.FlagValues, arguments: Sequence[str]) -> Parsed:
+def parse(
+    values: flags.FlagValues, arguments: Sequence[str], remedy: str = "--help lists all"
+) -> Parsed:
     """Sets the flags named in the arguments.
 
     absl's own parser stops at the first mistake, so each flag is parsed by itself here.
@@ -31,6 +33,7 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> Parsed:
     Args:
         values: The command's flags; changed.
         arguments: Tokens: `--name=value`, `--name value`, `--switch`, `--noswitch`, others.
+        remedy: What is said of flags that are not known.
     """
     positional: list[str] = []
     problems: list[str] = []
@@ -39,7 +42,7 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> Parsed:
         if token == "--":
             positional += tokens
         elif token.startswith("-") and token != "-":
-            problems += _set_flag(values, token.lstrip("-"), tokens)
+            problems += _set_flag(values, token.lstrip("-"), tokens, remedy)
         else:
             positional.append(token)
     values.mark_as_parsed()
@@ -62,12 +65,14 @@ def describe(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def _set_flag(values: flags.FlagValues, token: str, rest: Iterator[str]) -> Iterator[str]:
+def _set_flag(
+    values: flags.FlagValues, token: str, rest: Iterator[str], remedy: str
+) -> Iterator[str]:
     name, equals, value = token.partition("=")
     if name not in values and name.startswith("no") and name[2:] in values and not equals:
         name, equals, value = name[2:], "=", "false"
     if name not in values:
-        yield f"unknown flag --{name};{suggestion(name, values)} --help lists all"
+        yield f"unknown flag --{name};{suggestion(name, values)} {remedy}"
         return
     flag = values[name]
     if not equals:

@@ -102,7 +102,8 @@ def _run_command(argv: Sequence[str]) -> int:
     values = flags.FlagValues()
     command.define_flags(values)
     _define_common(values)
-    parsed = arguments.parse(values, rest)
+    remedies = [command.REMEDY] if hasattr(command, "REMEDY") else []
+    parsed = arguments.parse(values, rest, *remedies)
     if values["help"].value:
         print(f"{command.__doc__.strip()}\n\nFlags:\n{arguments.describe(values)}")
         return 0

@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,15 @@ from absl import flags
 
 from tftrain import models, optim, planning, quantities, training
 from tftrain.atomic import replace_file
-from tftrain.errors import BadInput, ConfigError
-from tftrain.keras_api import keras, require_tensorflow_backend
+from tftrain.control_groups import memory_here
+from tftrain.errors import BadInput, ConfigError, UnknownName
+from tftrain.keras_api import keras, require_tensorflow_backend, tf
 from tftrain.planning import scaling, trainings, transformers
 from tftrain.refusals import refusals
 
 _DEFAULT_DEVICE = "a100-80"
+_LONGEST_REASON = 200
+_PICTURES = (".png", ".svg")
 _FLAGS = (
     (flags.DEFINE_string, "model", None, "1e10, transformer:..., a name, a run folder, a .keras"),
     (flags.DEFINE_string, "shape", "28,28,1", "of an example, where the model is a name"),
@@ -38,7 +41,7 @@ _FLAGS = (
     (flags.DEFINE_integer, "batch", None, "examples a step, of all devices together"),
     (flags.DEFINE_integer, "devices", 1, "how many there are"),
     (flags.DEFINE_string, "device", _DEFAULT_DEVICE, "|".join(planning.DEVICES)),
-    (flags.DEFINE_string, "memory", None, "of a device, as 80GiB (default: the device's)"),
+    (flags.DEFINE_string, "memory", None, "of a device, as 80GiB (default: what it has)"),
     (flags.DEFINE_string, "flops", None, "that a device attains, as 120TFLOP/s"),
     (flags.DEFINE_bool, "measure", False, "how fast this machine is, for --device and --flops"),
     (flags.DEFINE_string, "bandwidth", "100Gbit/s", "between hosts, of each device"),
@@ -84,17 +87,27 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
         yield "--measure says how fast this machine is: expected no --flops and no --device with it"
     if values.most < 1:
         yield f"--most={values.most}: expected 1 or more"
+    yield from _wrong_places(values)
+
+
+def _wrong_places(values: flags.FlagValues) -> Iterator[str]:
     for name in ("plot", "out"):
         if values[name].present and not values[name].value:
             yield f"--{name} is empty"
+    if values.plot and Path(values.plot).suffix.lower() not in _PICTURES:
+        yield f"--plot={values.plot}: expected a file that ends in {' or '.join(_PICTURES)}"
+    if values.plot and not Path(values.plot).absolute().parent.is_dir():
+        yield f"--plot={values.plot}: there is no such folder"
+    if values.out and Path(values.out).exists() and not Path(values.out).is_dir():
+        yield f"--out={values.out} is a file; expected a folder"
 
 
 def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     """Prints the plans that fit, the fastest first."""
-    profile = planning.profile(_subject(values))
+    profile = _profile(values)
     codec = _codec(values.gradient_codec, profile)
     asked = _training(values, codec, profile.precision)
-    machine = _machine(values, _measured(values) if values.measure else None)
+    machine = _machine(values, _measured(values) if values.measure else None, asked.precision)
     plans = planning.plan(profile, machine, asked)
     text = str(plans)  # none that fits is an error
     print(plans.to_json() if values.json else text)
@@ -123,30 +136,34 @@ def _write(
     for path in pictures:
         figure = scaling_plot.throughput_and_efficiency(grown)
         with replace_file(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:] or "png", dpi=120)
+            figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
 
 
 def _check_model(values: flags.FlagValues) -> None:
     text = values.model
     if transformers.is_preset(text):
         transformers.preset(text)
-    elif "/" in text or text.endswith(".keras") or Path(text).is_dir():
-        _model_file(text)
-    else:
-        models.check_name(text)
+    elif text in models.names():
         _shape(values.shape)
         if values.classes < 1:
             raise BadInput(f"--classes={values.classes}: expected 1 or more")
+    elif "/" in text or text.endswith(".keras") or Path(text).is_dir():
+        _model_file(text)
+    else:
+        others = "1e10 or transformer:layers=24,width=2048,heads=16; run folders, .keras files"
+        raise UnknownName("model", text, models.names(), others)
 
 
-def _subject(values: flags.FlagValues) -> str | Callable[[], Any]:
+def _profile(values: flags.FlagValues) -> planning.ModelProfile:
     text = values.model
     if transformers.is_preset(text):
-        return text
+        return planning.profile(text)
     require_tensorflow_backend()
-    if text in models.names():
-        return lambda: models.by_name(text, _shape(values.shape), values.classes)
-    return lambda: _described(_model_file(text))
+    if text not in models.names():
+        return planning.profile(lambda: _described(_model_file(text)))
+    shape = _shape(values.shape)
+    profile = planning.profile(lambda: models.by_name(text, shape, values.classes))
+    return dataclasses.replace(profile, name=text)
 
 
 def _model_file(text: str) -> Path:
@@ -168,7 +185,14 @@ def _described(file: Path) -> Any:
             description = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise BadInput(f"{file} cannot be read as a .keras file: {error}") from error
-    return keras.saving.deserialize_keras_object(description)
+    try:
+        return keras.saving.deserialize_keras_object(description)
+    except Exception as error:  # whatever a layer's own code raises
+        reason = " ".join(str(error).split())[:_LONGEST_REASON]
+        raise BadInput(
+            f"the model that {file} describes cannot be made here ({type(error).__name__}: "
+            f"{reason}); give the function that makes it to tftrain.planning.profile"
+        ) from error
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -204,7 +228,9 @@ def _training(
     return planning.Training(**given, codec=codec, precision=values.precision or precision)
 
 
-def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
+def _machine(
+    values: flags.FlagValues, measured: Any, precision: str = "float32"
+) -> planning.Machine:
     found = []
     parsers = (
         ("memory", quantities.size),
@@ -225,10 +251,11 @@ def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
         bandwidth=values.bandwidth,
         latency=values.latency,
         per_host=values.per_host,
-        precision=values.precision or "float32",
+        precision=precision,
     )
-    if values.memory is not None:
-        machine = dataclasses.replace(machine, memory=quantities.size(values.memory))
+    if values.memory is not None or measured:
+        memory = quantities.size(values.memory) if values.memory else float(memory_here())
+        machine = dataclasses.replace(machine, memory=memory)
     if values.flops is not None:
         machine = dataclasses.replace(machine, flops=quantities.flops(values.flops))
     return measured.machine(machine) if measured else machine
@@ -237,4 +264,6 @@ def _machine(values: flags.FlagValues, measured: Any) -> planning.Machine:
 def _measured(values: flags.FlagValues) -> Any:
     from tftrain.planning import measuring
 
+    if values.memory is None and tf.config.list_physical_devices("GPU"):
+        raise BadInput("--measure needs --memory here: how much a GPU has is not known")
     return measuring.measure(rows=max(1, values.batch // values.devices))

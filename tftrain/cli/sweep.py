@@ -31,6 +31,7 @@ from tftrain.sweeps import machine, running, study
 from tftrain.sweeps.asked import Asked
 from tftrain.sweeps.folder import SweepFolder
 
+REMEDY = "--help lists all; those of `tftrain train` come after --"  # for unknown flags
 _PARENT = Path("sweeps")
 _METRICS = ("val_accuracy", "val_loss", "accuracy", "loss")
 _FIXED = ("random", "sampler", "metric", "prune", "prune_after", "seed")
@@ -61,7 +62,9 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_string("out", None, "sweep folder (default: the next free one in sweeps/)", values)
-    flags.DEFINE_bool("pin", True, "keep each trial to its own cores", flag_values=values)
+    flags.DEFINE_bool(
+        "pin", None, "give each trial cores of its own (default: where nothing else runs)", values
+    )
     flags.DEFINE_bool("resume", False, "go on with the sweep in --out", flag_values=values)
     flags.DEFINE_bool(
         "retry_failed", False, "with --resume: run failed trials again", flag_values=values
@@ -170,7 +173,7 @@ def _asked(values: flags.FlagValues, program: Any) -> dict[str, Any]:
 
 
 def _divided(values: flags.FlagValues) -> None:
-    machine.divided(values.parallel, sweep_space.memory(values))
+    machine.divided(values.parallel, sweep_space.memory(values), pin=False)
 
 
 def _next_free() -> Path:

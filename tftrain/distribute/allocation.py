@@ -18,10 +18,11 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
-from tftrain.control_groups import ControlGroups
+from tftrain.control_groups import ControlGroups, memory_here
 from tftrain.distribute import cores as machine
 from tftrain.errors import AllocationError
 from tftrain.notices import notice
+from tftrain.quantities import shown_size
 
 # TensorFlow's pool within an operation (Eigen's, which oneDNN and XLA use too) and its pool
 # between operations; then those of NumPy's OpenBLAS and of scikit-learn.
@@ -169,31 +170,42 @@ def of_job(wishes: Wishes, workers: int, others: int = 0) -> tuple[list[Share], 
     _warn_of_too_much(workers + others, wishes.memory_bytes)
     (whole,) = shares(1, cores=wishes.cores, **limits)
     everywhere = Share(wishes.cores or (), **limits)
-    pins = workers > 1 and _are_idle(whole.cores) if wishes.pin is None else wishes.pin
-    divided = shares(workers, cores=wishes.cores, **limits) if pins else [everywhere] * workers
-    return divided, [everywhere] * others
+    if not pins(wishes.pin, workers, whole.cores, "workers"):
+        return [everywhere] * workers, [everywhere] * others
+    return shares(workers, cores=wishes.cores, **limits), [everywhere] * others
 
 
-def _are_idle(cores: Sequence[int]) -> bool:
-    """Whether other programs leave them to this job, as they do now; says so if not."""
+def pins(wanted: bool | None, processes: int, cores: Sequence[int], name: str) -> bool:
+    """Whether several processes get cores of their own; if others use them that is said on stderr.
+
+    Args:
+        wanted: Whether they are to; None for where nothing else uses the cores.
+        processes: How many.
+        cores: Those to divide.
+        name: What the processes are.
+    """
+    return processes > 1 and _are_idle(cores, name) if wanted is None else wanted
+
+
+def _are_idle(cores: Sequence[int], name: str) -> bool:
+    """Whether other programs leave them to these processes, as they do now; says so if not."""
     busy = psutil.cpu_percent(interval=_LOOK_SECS, percpu=True)
     used = sum(busy[core] for core in cores if core < len(busy)) / 100
     if used < _IDLE_SHARE * len(cores):
         return True
     notice(
-        f"workers are not pinned to cores, since other programs use {used:.1f} of the "
+        f"{name} are not pinned to cores, since other programs use {used:.1f} of the "
         f"{len(cores)}; --pin pins them all the same"
     )
     return False
 
 
 def _warn_of_too_much(tasks: int, each: int | None) -> None:
-    group = ControlGroups().memory()
-    there = min(psutil.virtual_memory().total, group.limit if group else 1 << 60)
+    there = memory_here()
     if each and tasks * each > there:
         notice(
-            f"{tasks} tasks of {each / 2**30:.2f} GiB are more than the {there / 2**30:.2f} GiB "
-            "that are here: memory may run out before one is over its limit"
+            f"{tasks} tasks of {shown_size(each)} are more than the {shown_size(there)} that are "
+            "here: memory may run out before one is over its limit"
         )
 
 
@@ -217,8 +229,8 @@ def _check(
         problems.append("cores is empty: expected at least one")
     if missing := sorted(set(chosen) - set(allowed)):
         problems.append(
-            f"cores {', '.join(map(str, missing))} cannot be used by this process; expected some "
-            f"of {', '.join(map(str, allowed))}"
+            f"cores {machine.shown(missing)} cannot be used by this process; expected some of "
+            f"{machine.shown(allowed)}"
         )
     if problems:
         raise AllocationError(problems)

@@ -76,6 +76,22 @@ def parse(text: str) -> tuple[int, ...]:
     return tuple(sorted({core for part in text.strip().split(",") for core in _span(part)}))
 
 
+def shown(cores: Iterable[int]) -> str:
+    """Numbers of cores as `parse` reads them.
+
+    Example:
+        >>> shown((0, 1, 2, 8))
+        '0-2,8'
+    """
+    spans: list[list[int]] = []
+    for core in sorted(cores):
+        if spans and core == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], core]
+        else:
+            spans.append([core])
+    return ",".join("-".join(map(str, span)) for span in spans)
+
+
 def _span(part: str) -> range:
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
     span = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)

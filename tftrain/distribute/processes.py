@@ -20,6 +20,7 @@ from tftrain.distribute.allocation import Share
 from tftrain.distribute.memory_limits import MemoryLimit
 from tftrain.distribute.prefixes import Prefix
 from tftrain.notices import notice
+from tftrain.quantities import shown_size
 
 OVER_MEMORY = 125  # the exit status of a task that was over its limit; Slurm says the same
 _POLL_SECONDS = 0.05
@@ -129,7 +130,8 @@ class Group:
         running = list(self._tasks)
         while running and self._signal is None:
             self._pass_lines(_POLL_SECONDS)
-            for task in [one for one in running if one.status is not None]:
+            ended = [one for one in running if one.status is not None]
+            for task in sorted(ended, key=lambda one: not one.is_over):  # others end because of it
                 running.remove(task)
                 if task.status:
                     return task.name, task.status
@@ -184,15 +186,16 @@ class Group:
 
 def _hold_limit(task: _Task) -> None:
     """Kills a task that is over its limit, and says so."""
-    used = task.limit.excess() if task.limit and task.process.poll() is None else None
+    is_held = task.limit and not task.is_over and task.process.poll() is None
+    used = task.limit.excess() if is_held else None
     if used is None:
         return
     task.is_over = True
     with contextlib.suppress(ProcessLookupError):
         os.killpg(task.process.pid, signal.SIGKILL)  # while it saved, memory would go on growing
     notice(
-        f"{task.name} used {used / 2**30:.2f} GiB of memory and may use "
-        f"{task.limit.limit / 2**30:.2f} GiB: it was killed; give it more, or a smaller batch"
+        f"{task.name} used {shown_size(used)} of memory and may use "
+        f"{shown_size(task.limit.limit)}: it was killed; give it more, or a smaller batch"
     )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,8 @@ def _job(places: Iterable[Path]) -> Job | None:
     others, also = _read([*more, *(Path(run, folders.IN_RUN) for run in runs)])
     launch = launch or also
     tasks = _launched(launch) if launch else {}
-    for told in (*others, *statuses):
+    statuses = _of_the_last_start([*others, *statuses], launch)
+    for told in statuses:
         tasks[told["task"]] = Task(told["task"], told["host"], told["pid"], told["started"], told)
     if not tasks:
         return None
@@ -154,6 +155,14 @@ def _job(places: Iterable[Path]) -> Job | None:
         next(iter(sorted(runs)), None),
         about["restart"],
     )
+
+
+def _of_the_last_start(
+    statuses: Sequence[dict[str, Any]], launch: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Without what processes have left that were killed before the job was started again."""
+    starts = [told["restart"] for told in (*statuses, *([launch] if launch else []))]
+    return [told for told in statuses if told["restart"] == max(starts)]
 
 
 def _read(places: Iterable[Path]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,8 @@ def _graph(model: Any) -> Any:
 
 
 def _answer(task: str, head: Any, features: Any) -> Any:
-    if isinstance(head, int):
-        return keras.layers.Dense(head, activation="softmax", name=task)(features)
+    if isinstance(head, numbers.Integral):
+        return keras.layers.Dense(int(head), activation="softmax", name=task)(features)
     answer = head(features)
     return answer if head.name == task else keras.layers.Identity(name=task)(answer)
 
@@ -138,9 +139,9 @@ def _head_problems(heads: Any) -> list[str]:
     for task, head in heads.items():
         if not isinstance(task, str) or not task or "/" in task:
             wrong.append(f"a task is called {task!r}; expected a name without '/'")
-        if isinstance(head, bool) or not isinstance(head, (int, keras.layers.Layer)):
+        if isinstance(head, bool) or not isinstance(head, (numbers.Integral, keras.layers.Layer)):
             wrong.append(f"head of {task!r}: a {type(head).__name__}; expected a number or a layer")
-        elif isinstance(head, int) and head < 2:
+        elif isinstance(head, numbers.Integral) and head < 2:
             wrong.append(
                 f"head of {task!r}: {head} classes; expected 2 or more, or a layer such as "
                 "keras.layers.Dense(1)"

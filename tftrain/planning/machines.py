@@ -30,27 +30,29 @@ class Device:
         flops: Operations a second of the precision that training takes by `precision`.
         memory_bandwidth: Bytes a second between its memory and its units.
         link: Bytes a second to its neighbours in the host, in each direction.
+        attained: Share of those operations that products of matrices attain in trainings.
     """
 
     memory: float
     flops: dict[str, float]
     memory_bandwidth: float
     link: float
+    attained: float = 0.4
 
 
+_A100 = 0.55  # by what is published of trainings; see docs/design/planner.md
 _GIB = 2.0**30
 # From the makers' data sheets: dense operations, not those of sparse matrices.
 DEVICES = {
     "v100-16": Device(16 * _GIB, {"half": 125e12, "float32": 15.7e12}, 900e9, 150e9),
     "v100-32": Device(32 * _GIB, {"half": 125e12, "float32": 15.7e12}, 900e9, 150e9),
     "t4": Device(16 * _GIB, {"half": 65e12, "float32": 8.1e12}, 320e9, 16e9),
-    "a100-40": Device(40 * _GIB, {"half": 312e12, "float32": 19.5e12}, 1555e9, 300e9),
-    "a100-80": Device(80 * _GIB, {"half": 312e12, "float32": 19.5e12}, 2039e9, 300e9),
+    "a100-40": Device(40 * _GIB, {"half": 312e12, "float32": 19.5e12}, 1555e9, 300e9, _A100),
+    "a100-80": Device(80 * _GIB, {"half": 312e12, "float32": 19.5e12}, 2039e9, 300e9, _A100),
     "h100-80": Device(80 * _GIB, {"half": 989e12, "float32": 67e12}, 3350e9, 450e9),
     "tpu-v3": Device(16 * _GIB, {"half": 61.5e12, "float32": 15e12}, 450e9, 82e9),
     "tpu-v4": Device(32 * _GIB, {"half": 275e12, "float32": 69e12}, 1228e9, 150e9),
 }
-EFFICIENCY = 0.4  # share of a data sheet's rate that trainings attain; see docs/design/planner.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Machine:
         latency: str | float = 0.0,
         per_host: int = 1,
         precision: str = "float32",
-        efficiency: float = EFFICIENCY,
+        efficiency: float | None = None,
     ) -> Machine:
         """A machine of devices of a known kind.
 
@@ -134,7 +136,8 @@ class Machine:
             latency: Of that link: `5us`.
             per_host: Devices of a host, joined by the link of the data sheet.
             precision: `float32`, or one that computes in 16 bits.
-            efficiency: Share of the data sheet's rates that is attained, above 0 to 1.
+            efficiency: Share of the data sheet's operations that is attained, above 0 to 1; None
+                for what is known of the device.
 
         Raises:
             UnknownName: There is no such device.
@@ -147,9 +150,10 @@ class Machine:
         """
         if device not in DEVICES:
             raise UnknownName("device", device, DEVICES)
+        known = DEVICES[device]
+        efficiency = known.attained if efficiency is None else efficiency
         if not 0 < efficiency <= 1:
             raise BadInput(f"efficiency is {efficiency}; expected above 0, at most 1")
-        known = DEVICES[device]
         kind = "float32" if precision == "float32" else "half"
         return cls(
             devices,

@@ -75,6 +75,10 @@ def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]
     for changed, meaning in _changes(training):
         if _fits(tried, allowed, training=changed):
             yield meaning
+    for batch in _smaller(training.batch):
+        if _fits(tried, allowed, training=dataclasses.replace(training, batch=batch)):
+            yield f"a batch of {batch:,}"
+            break
 
 
 def _changes(training: Training) -> Iterator[tuple[Training, str]]:
@@ -89,11 +93,12 @@ def _changes(training: Training) -> Iterator[tuple[Training, str]]:
     if training.precision == "float32":
         changed = dataclasses.replace(training, precision="mixed_bfloat16")
         yield changed, "the precision mixed_bfloat16"
-    if training.batch > 1:
-        batch = training.batch
-        while batch > 1:
-            batch //= 2
-            yield dataclasses.replace(training, batch=batch), f"a batch of {batch}"
+
+
+def _smaller(batch: int) -> Iterator[int]:
+    while batch > 1:
+        batch //= 2
+        yield batch
 
 
 def _fits(

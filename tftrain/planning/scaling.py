@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from tftrain.errors import PlanError
+from tftrain.errors import ConfigError, PlanError
 from tftrain.planning import step_time
 from tftrain.planning.machines import Machine
 from tftrain.planning.plans import Plan, plan
@@ -120,11 +120,14 @@ def _curve(
     for power in range(most.bit_length()):
         devices = 2**power
         batch = max(1, round(training.batch * devices / machine.devices))
-        asked = dataclasses.replace(training, batch=batch, codec=codec)
         many = dataclasses.replace(machine, devices=devices)
-        found = plan(
-            profile, many, asked, allowed=lambda split, count=devices: split.devices == count
-        )
+        try:
+            asked = dataclasses.replace(training, batch=batch, codec=codec)
+            found = plan(
+                profile, many, asked, allowed=lambda split, count=devices: split.devices == count
+            )
+        except ConfigError:  # so many, or so few, cannot share the batch
+            continue
         if found.feasible:
             points.append(_point(profile, many, asked, found.best))
     return Curve(codec.name if codec else "none", tuple(points))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Iterator
 
 from tftrain.planning.machines import Machine
@@ -31,8 +33,10 @@ def _counts(devices: int) -> list[int]:
     return sorted({*_divisors(devices), *powers}, reverse=True)
 
 
-def _divisors(number: int) -> list[int]:
-    return [each for each in range(1, number + 1) if number % each == 0]
+@functools.cache
+def _divisors(number: int) -> tuple[int, ...]:
+    small = [each for each in range(1, math.isqrt(number) + 1) if number % each == 0]
+    return tuple(sorted({*small, *(number // each for each in small)}))
 
 
 def _micro_batches(training: Training, data: int, stages: int) -> Iterator[int]:

@@ -141,6 +141,11 @@ class Training:
             for name in ("batch", "servers", "accumulation")
             if getattr(self, name) is not None and getattr(self, name) < 1
         ]
+        if self.accumulation is not None and self.accumulation > self.batch:
+            problems.append(
+                f"accumulation is {self.accumulation}, but a batch has {self.batch} examples; "
+                f"expected 1 to {self.batch}"
+            )
         if not 0 <= self.overlap <= 1:
             problems.append(f"overlap is {self.overlap}; expected 0 to 1")
         if problems:

@@ -134,7 +134,7 @@ def _embedding(width: int, vocabulary: int, sequence: int) -> LayerProfile:
 
 
 def _head(width: int, vocabulary: int, sequence: int) -> LayerProfile:
-    """Its matrix is the embedding's: a second copy, where the two lie on different stages."""
+    """Its matrix is the embedding's; that a last stage holds a copy of it is not counted."""
     return LayerProfile(
         "output",
         shapes=((width,), (width,)),

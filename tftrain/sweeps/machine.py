@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psutil
-
-from tftrain.control_groups import ControlGroups
+from tftrain.control_groups import memory_here
 from tftrain.distribute import allocation, cores
 from tftrain.distribute.allocation import Share
 from tftrain.errors import SweepError
@@ -18,7 +16,7 @@ def divided(
     parallel: int,
     memory_bytes: int | None = None,
     *,
-    pin: bool = True,
+    pin: bool | None = None,
     trials: int | None = None,
 ) -> list[Share]:
     """What each of the trials that run side by side may use of the machine.
@@ -26,7 +24,8 @@ def divided(
     Args:
         parallel: How many may run side by side.
         memory_bytes: What each may use; None for no limit.
-        pin: Whether each keeps to cores of its own; if not, only its pools are of that size.
+        pin: Whether each keeps to cores of its own; None for where nothing else uses them. If not,
+            only its pools are of that size.
         trials: How many there are, if fewer than `parallel` would leave cores to nobody.
 
     Raises:
@@ -43,7 +42,9 @@ def divided(
     if problems:
         raise SweepError(problems)
     found = allocation.shares(min(parallel, trials or parallel), memory_bytes=memory_bytes)
-    return found if pin else [Share((), memory_bytes, one.threads) for one in found]
+    if allocation.pins(pin, len(found), cores.usable(), "trials"):
+        return found
+    return [Share((), memory_bytes, one.threads) for one in found]
 
 
 def _wrong_memory(parallel: int, each: int) -> Iterator[str]:
@@ -52,9 +53,7 @@ def _wrong_memory(parallel: int, each: int) -> Iterator[str]:
             f"memory is {each >> 20} MiB a trial; the smallest training needs about "
             f"{LEAST_MEMORY >> 20} MiB"
         )
-    there = psutil.virtual_memory().total
-    if group := ControlGroups().memory():
-        there = min(there, group.limit)
+    there = memory_here()
     if parallel * each > there:
         yield (
             f"memory is {each >> 20:,} MiB a trial, {parallel * each >> 20:,} for {parallel} side "

@@ -31,7 +31,7 @@ def run(
     *,
     parallel: int = 1,
     memory_bytes: int | None = None,
-    pin: bool = True,
+    pin: bool | None = None,
     grace_seconds: float = GRACE_SECONDS,
     output: TextIO | None = None,
     **asked: Any,
@@ -48,7 +48,8 @@ def run(
         out: The sweep's folder, which is made.
         parallel: How many trials run side by side, each on its share of the cores.
         memory_bytes: What each of them may use; None for no limit.
-        pin: Whether each keeps to cores of its own, which is quicker unless others use them too.
+        pin: Whether each keeps to cores of its own, which is quicker unless others use them too;
+            None for where nothing else does.
         grace_seconds: Time that a trial has to save and end, from SIGTERM to SIGKILL.
         output: Where it is told how the sweep goes; standard error by default.
         **asked: See `Asked`: metric, goal, sampler, trials, prune, prune_after, seed, program.
@@ -89,7 +90,7 @@ def resume(
     *,
     parallel: int = 1,
     memory_bytes: int | None = None,
-    pin: bool = True,
+    pin: bool | None = None,
     grace_seconds: float = GRACE_SECONDS,
     output: TextIO | None = None,
     retry_failed: bool = False,

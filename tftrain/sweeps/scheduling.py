@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Protocol
 
+from tftrain.distribute import kubernetes, restarts
 from tftrain.distribute.allocation import Share
 from tftrain.errors import BadInput
 from tftrain.sweeps import metrics, trials
@@ -21,7 +22,10 @@ from tftrain.sweeps.trials import Trial
 
 POLL_SECONDS = 0.1
 _SAME_SECONDS = 1.0  # launchers and schedulers may send a signal twice, one after the other
-_NOT_PASSED_ON = ("TF_CONFIG",)  # a trial is no task of a cluster
+_NOT_PASSED_ON = (  # a trial is no task of the cluster or job that the sweep may be one of
+    *("TF_CONFIG", "SLURM_STEP_NODELIST", kubernetes.INDEX_VARIABLE),
+    *(restarts.JOB_VARIABLE, restarts.RESTART_VARIABLE),
+)
 
 
 class Board(Protocol):

@@ -47,6 +47,8 @@ class SeededArrays(ArrayDataAdapter):
 
     @seed.setter
     def seed(self, seed: int) -> None:
+        if self._seed is None:
+            _drawn()  # as without a checkpoint, so that the next `fit` draws what it would have
         self._seed = seed
         if self._shuffles is not None:
             self._shuffles.set_seed(seed)
@@ -96,7 +98,7 @@ class SeededArrays(ArrayDataAdapter):
     def _seeded(self) -> EpochShuffles:
         if self._shuffles is None:
             if self._seed is None:
-                self._seed = int(np.random.randint(_LARGEST_SEED))
+                self._seed = _drawn()
             self._shuffles = EpochShuffles(self._seed)
             self._shuffles.set_epoch(self._epoch)
         return self._shuffles
@@ -111,6 +113,10 @@ def described(array: Any) -> str:
         checksum = zlib.crc32(np.asarray(array[place : place + 1]).tobytes(), checksum)
     dtype = getattr(array.dtype, "name", array.dtype)
     return f"{dtype}{list(array.shape)} of checksum {checksum:08x}"
+
+
+def _drawn() -> int:
+    return int(np.random.randint(_LARGEST_SEED))
 
 
 def _dense(array: Any) -> Any:

@@ -65,7 +65,7 @@ def _fit(original: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) ->
         return original(model, *args, **kwargs)
     finally:
         _fitting.pop()
-        model._tftrain_resume = None
+        model._tftrain_resume = model._initial_epoch = None  # they are of this `fit`
 
 
 def begin_at(model: Any, backup: Backup) -> None:
