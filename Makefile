@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# setuptools warns about every editable install
-INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
+# setuptools warns about every editable install; most of what is installed is never imported, and
+# Python compiles what is
+INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile
 
 .PHONY: demo test docs lint clean
 

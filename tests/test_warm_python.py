@@ -31,6 +31,15 @@ def test_arguments_environment_output_and_status(script):
     assert (done.returncode, done.stdout) == (7, "an argument given __main__\n")
 
 
+def test_threads_and_functions_for_the_end_are_not_left_out(script):
+    code = (
+        "import atexit, threading\natexit.register(print, 'last')\n"
+        "threading.Timer(0.2, print, ['later']).start()\nprint('first')"
+    )
+    done = run(script(code))
+    assert (done.returncode, done.stdout) == (0, "first\nlater\nlast\n")
+
+
 def test_tensorflow_has_not_begun(script):
     done = run(script("import os\nprint(len(os.listdir('/proc/self/task')))"))
     assert done.stdout == "1\n"  # a thread more would be one that no fork takes along
