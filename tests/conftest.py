@@ -32,6 +32,9 @@ LONGEST = (
     "test_readme.py",
     "cli/test_kills.py",
     "augment/test_every_augmentation.py",
+    "distribute/test_tensor_parallel.py",
+    "distribute/pipeline/test_staged_training.py",
+    "models/test_multi_task.py",
     "distribute/test_gradient_codecs.py",
     "callbacks/test_checkpoint.py",
     "benchmarks/test_serving.py",
@@ -55,6 +58,11 @@ LONGEST = (
     "distribute/test_local_sgd.py",
     "export/test_saved_model.py",
 )
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than cores: tests of several processes wait for one another, and cores idle."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):
