@@ -60,11 +60,6 @@ LONGEST = (
 )
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than cores: tests of several processes wait for one another, and cores idle."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONGEST)}
