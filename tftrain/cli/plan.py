@@ -30,6 +30,7 @@ from tftrain.errors import BadInput, ConfigError, UnknownName
 from tftrain.keras_api import keras, require_tensorflow_backend, tf
 from tftrain.planning import scaling, trainings, transformers
 from tftrain.refusals import refusals
+from tftrain.training import saved_classes
 
 _DEFAULT_DEVICE = "a100-80"
 _LONGEST_REASON = 200
@@ -179,7 +180,7 @@ def _model_file(text: str) -> Path:
 
 def _described(file: Path) -> Any:
     """The model that a file describes, without the weights in it."""
-    optim.register()
+    saved_classes.register()
     try:
         with zipfile.ZipFile(file) as archive:
             description = json.loads(archive.read("config.json"))

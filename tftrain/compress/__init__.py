@@ -38,6 +38,7 @@ __all__ = [
     "prune",
     "quantize",
     "quantize_aware",
+    "register",
     "report",
     "restrict_weights",
     "stages",
@@ -53,3 +54,11 @@ def __getattr__(name: str) -> Any:
 
         return KeepZeros
     raise AttributeError(f"module 'tftrain.compress' has no attribute {name!r}")
+
+
+def register() -> None:
+    """Makes Keras know the constraint of `keep_zeros`, so that it can load models that have it.
+
+    To be called before `keras.saving.load_model`; the `tftrain` command does.
+    """
+    from tftrain.compress import zero_mask  # noqa: F401 - registers

@@ -26,7 +26,7 @@ def keep_zeros(model: keras.Model) -> keras.Model:
     """Makes a pruned model keep its zeros in any training to come.
 
     Each trainable weight of two or more axes that has zeros gets the constraint `KeepZeros`. It
-    is saved with the model; a process that loads it names `tftrain.compress.KeepZeros` before.
+    is saved with the model; a process that loads it calls `tftrain.compress.register()` before.
     Only layers of attention do not write it down: call this again on those after loading.
 
     Args:

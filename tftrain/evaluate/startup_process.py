@@ -17,8 +17,11 @@ def main(model_file: str, inputs_file: str) -> None:
 
     load = keras.saving.load_model
     print("imported", flush=True)
+    from tftrain import compress, models
     from tftrain.evaluate import inference
 
+    compress.register()
+    models.register()
     answer = inference.compiled(load(model_file, compile=False))
     print("loaded", flush=True)
     inputs = pickle.loads(Path(inputs_file).read_bytes())  # written by the parent for this process

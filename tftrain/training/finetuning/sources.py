@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tftrain import models, optim
 from tftrain.errors import FineTuningError, RunFolderError, TftrainError
 from tftrain.keras_api import keras
+from tftrain.training import saved_classes
 from tftrain.training.run_folder import RunFolder
 
 
@@ -40,8 +40,7 @@ def model_of(source: Any) -> keras.Model:
 
 
 def _loaded(path: Path) -> keras.Model:
-    models.register()
-    optim.register()
+    saved_classes.register()
     try:
         return keras.saving.load_model(path)
     except TftrainError:
