@@ -87,7 +87,7 @@ def launch(
             together.
         output: Where lines go; standard output by default.
         wishes: Cores, threads and memory of the tasks; by default each worker has cores of its
-            own.
+            own where nothing else keeps them busy.
 
     Returns:
         0 if every task ended with 0; the status of the first that failed, 128 + N if signal N

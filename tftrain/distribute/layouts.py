@@ -14,6 +14,7 @@ Example:
 
 from __future__ import annotations
 
+import abc
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ _CONVOLUTIONS = (3, 4, 5)  # ranks of kernels
 _HEADS = ("query", "key", "value")
 
 
-class Layout:
+class Layout(abc.ABC):
     """Gives each variable the axes that its dimensions are cut over.
 
     Attributes:
@@ -35,6 +36,7 @@ class Layout:
 
     axis = ""
 
+    @abc.abstractmethod
     def axes_of(self, path: str, shape: Sequence[int], mesh: Mapping[str, int]) -> Axes | None:
         """The axes of one variable; None where it is to be whole on each device.
 
@@ -46,7 +48,6 @@ class Layout:
         Raises:
             StrategyError: The layout does not fit the variable.
         """
-        raise NotImplementedError
 
     def unused(self) -> list[str]:
         """What the layout names and no variable so far has matched."""

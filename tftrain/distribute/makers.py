@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tftrain.distribute import roles, runtime
+from tftrain.distribute import clusters, roles, runtime
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.tensor_parallel import mesh_shapes
 from tftrain.errors import StrategyError
@@ -26,19 +26,17 @@ def _one(cluster: Cluster | None, options: dict[str, Any]) -> Any:
 
 
 def _mirrored(cluster: Cluster | None, options: dict[str, Any]) -> Any:
-    gpus = tf.config.list_physical_devices("GPU")
     count = options["devices"]
     if count is None:
         return tf.distribute.MirroredStrategy()
-    if gpus and count > len(gpus):
-        raise StrategyError(f"devices={count}, but {len(gpus)} GPUs are visible: ask for fewer")
-    names = [f"GPU:{i}" for i in range(count)] if gpus else runtime.use_logical_cpus(count)
+    names = runtime.take_devices(count, "mirrored", f"devices={count}")
     return tf.distribute.MirroredStrategy(names)
 
 
 def _pipeline(cluster: Cluster | None, options: dict[str, Any]) -> Any:
     from tftrain.distribute.pipeline import options as pipeline_options
 
+    _require_alone("pipeline")
     names = ("stages", "cut", "micro_batches", "schedule")
     return pipeline_options.strategy(**{name: options[name] for name in names})
 
@@ -77,9 +75,18 @@ def _model_parallel(cluster: Cluster | None, options: dict[str, Any]) -> Any:
 
     axes = mesh_shapes.parse(options["mesh"])
     layout = layouts.resolve(options["layout"] or "auto", axes)
-    devices.refuse_clusters()
+    _require_alone("model_parallel")
     names = devices.of_mesh(axes)
     return devices.strategy(axes, names, layout)
+
+
+def _require_alone(name: str) -> None:
+    found = clusters.detect()
+    if found is not None and found[0].peers:
+        raise StrategyError(
+            f"strategy {name!r} divides a model among the devices of one process, and {found[1]} "
+            f"has {len(found[0].peers) + 1}: start it alone, or use the strategy 'multiworker'"
+        )
 
 
 def _required(cluster: Cluster | None, name: str) -> Cluster:

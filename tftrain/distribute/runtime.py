@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
 
@@ -35,15 +37,37 @@ def require_unused(strategy: str) -> None:
         )
 
 
-def use_logical_cpus(count: int, strategy: str = "mirrored") -> list[str]:
-    """Splits the CPU into `count` logical devices, for trying out what `strategy` does.
+def take_devices(
+    count: int, strategy: str, asked: str, kinds: Sequence[str] = ("GPU",)
+) -> list[str]:
+    """The devices that a strategy runs on: of the first kind of which one is visible, else CPUs.
+
+    Args:
+        count: How many.
+        strategy: Its name.
+        asked: What was asked for, as `devices=2`.
+        kinds: Of accelerators.
 
     Returns:
-        Their names, e.g. `["CPU:0", "CPU:1"]`.
+        Their names, e.g. `["GPU:0", "GPU:1"]`.
 
     Raises:
-        StrategyError: They are too many, or TensorFlow has already run with fewer of them.
+        StrategyError: There are fewer, or TensorFlow has already run with fewer CPUs.
     """
+    for kind in kinds:
+        visible = len(tf.config.list_physical_devices(kind))
+        if 0 < visible < count:
+            raise StrategyError(
+                f"{asked} takes {count} devices, and {visible} {kind}{'s' * (visible > 1)} can be "
+                f"seen: ask for {visible} at most"
+            )
+        if visible:
+            return [f"{kind}:{index}" for index in range(count)]
+    return _logical_cpus(count, strategy)
+
+
+def _logical_cpus(count: int, strategy: str) -> list[str]:
+    """Splits the CPU into logical devices, for trying out what a strategy does."""
     if count > _MOST_CPUS:
         raise StrategyError(
             f"strategy {strategy!r} needs {count} devices, and there is no GPU: the CPU is split "

@@ -24,6 +24,8 @@ class StrategyOption:
         least: The smallest number, of an option that is a number.
         why: Said besides where another strategy is given it.
         problems: Gives what is wrong with a value.
+        needed: What is said where it is missing and its strategy was asked for by name; "" of an
+            option that can be left out.
         is_setting: Whether `tftrain train` and its config files have it.
     """
 
@@ -31,6 +33,7 @@ class StrategyOption:
     least: int | None = None
     why: str = ""
     problems: Callable[[Any], Iterator[str]] | None = None
+    needed: str = ""
     is_setting: bool = True
 
 
@@ -51,7 +54,13 @@ OPTIONS = {
     "memory_per_device": StrategyOption(
         ("auto",), why="the planner then chooses the strategy", problems=_memory_problems
     ),
-    "mesh": StrategyOption(("model_parallel",), problems=mesh_shapes.problems),
+    "mesh": StrategyOption(
+        ("model_parallel",),
+        problems=mesh_shapes.problems,
+        needed=(
+            "mesh={'batch': 1, 'model': 2} cuts variables in two; in a flag --mesh=batch=1,model=2"
+        ),
+    ),
     "layout": StrategyOption(("model_parallel",), problems=_layout_problems),
     "stages": StrategyOption(("pipeline",), least=2),
     "micro_batches": StrategyOption(("pipeline",), least=1),
@@ -76,11 +85,11 @@ def check_options(name: str, **options: Any) -> None:
         raise UnknownName("strategy", name, NAMES)
     given = {key: value for key, value in options.items() if value is not None}
     problems = [problem for key in given for problem in _problems(name, key, given[key])]
-    if name == "model_parallel" and "mesh" not in given:
-        problems.append(
-            "strategy 'model_parallel' needs a mesh: mesh={'batch': 1, 'model': 2} cuts "
-            "variables in two; in a flag --mesh=batch=1,model=2"
-        )
+    problems += [
+        f"strategy {name!r} needs a {key}: {option.needed}"
+        for key, option in OPTIONS.items()
+        if option.needed and name in option.strategies and key not in given
+    ]
     if problems:
         raise ConfigError(problems)
 

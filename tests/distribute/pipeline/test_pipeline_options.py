@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
+from tftrain.distribute import makers
 from tftrain.distribute.strategies import strategy
-from tftrain.errors import ConfigError
+from tftrain.errors import ConfigError, StrategyError
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,11 @@ def test_impossible_options(options, said):
 def test_options_of_pipelines_are_refused_elsewhere(option):
     with pytest.raises(ConfigError, match="expected only with 'pipeline'"):
         strategy("mirrored", **option)
+
+
+def test_a_worker_of_a_cluster_is_refused(monkeypatch):
+    workers = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": workers, "task": task}))
+    with pytest.raises(StrategyError, match="TF_CONFIG has 2: start it alone"):
+        makers.MAKERS["pipeline"](None, {})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tftrain.distribute import runtime
 from tftrain.distribute.pipeline import orders
-from tftrain.errors import ConfigError, StrategyError
+from tftrain.errors import ConfigError
 from tftrain.keras_api import tf
 
 if TYPE_CHECKING:
@@ -35,24 +35,13 @@ def strategy(
     problems = list(_problems(stages, cut, schedule))
     if problems:
         raise ConfigError(problems)
-    gpus = tf.config.list_physical_devices("GPU")
-    count = len(cut) + 1 if cut else stages or max(2, len(gpus))
-    if gpus and count > len(gpus):
-        raise StrategyError(
-            f"stages={count}, but {len(gpus)} GPU{'s are' if len(gpus) > 1 else ' is'} visible, "
-            "and each stage needs one: ask for fewer stages"
-        )
-    devices = [f"GPU:{i}" for i in range(count)] if gpus else _cpus(count)
+    count = len(cut) + 1 if cut else stages
+    if count is None:
+        count = max(2, len(tf.config.list_physical_devices("GPU")))
+    devices = runtime.take_devices(count, "pipeline", f"stages={count}")
     from tftrain.distribute.pipeline.pipeline_strategy import PipelineStrategy
 
     return PipelineStrategy(devices, cut, micro_batches or 4, schedule or orders.NAMES[0])
-
-
-def _cpus(count: int) -> list[str]:
-    """Logical devices of this machine's CPU, for trying out."""
-    if runtime.is_running() and len(tf.config.list_logical_devices("CPU")) >= count:
-        return [f"CPU:{index}" for index in range(count)]
-    return runtime.use_logical_cpus(count, "pipeline")
 
 
 def _problems(stages: Any, cut: Any, schedule: Any) -> Iterator[str]:

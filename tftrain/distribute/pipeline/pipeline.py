@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tftrain.distribute.keras_bridge.row_share import count_rows
 from tftrain.distribute.pipeline import (
     cutting,
     layer_graph,
@@ -159,7 +160,9 @@ class Pipeline:
         return loss
 
     def _predict(self, x: Any) -> tuple[Any, MicroBatches]:
-        batch = MicroBatches(x, self.strategy.micro_batches if _rows_are_free(x) else 1)
+        # Where rows are known, they may be fewer than the micro-batches.
+        rows_are_fixed = isinstance(count_rows(x), int)
+        batch = MicroBatches(x, 1 if rows_are_fixed else self.strategy.micro_batches)
         passes = self._passes(batch, x, False)
         for m in range(batch.count):
             for stage in self.stages:
@@ -175,8 +178,7 @@ class Pipeline:
 
     def _logs(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Any) -> Any:
         with self._last_device():
-            first = next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
-            self.model._loss_tracker.update_state(loss, sample_weight=tf.shape(first)[0])
+            self.model._loss_tracker.update_state(loss, sample_weight=count_rows(x))
             return self.model.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def _last_device(self) -> Any:
@@ -194,8 +196,3 @@ def adopt(model: Any, strategy: PipelineStrategy) -> Pipeline:
         known = model.__dict__["_tftrain_pipeline"] = Pipeline(model, strategy)
     placement.move(known.stages, strategy)
     return known
-
-
-def _rows_are_free(x: Any) -> bool:
-    first = next(leaf for leaf in keras.tree.flatten(x) if leaf is not None)
-    return first.shape[0] is None
