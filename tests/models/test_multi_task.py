@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tftrain
-from tests.launched_job import run
+from tests.launched_job import arrays
 from tftrain import models
 from tftrain.errors import BadInput, ConfigError
 from tftrain.keras_api import keras, tf
@@ -186,10 +186,7 @@ def test_learned_weights_for_a_model_of_ones_own_share_its_layers():
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    out = tmp_path_factory.mktemp("replicas") / "results.npz"
-    done = run([JOB, out], limit=120)
-    assert done.status == 0, done.output[-4000:]
-    return dict(np.load(out))
+    return arrays(JOB, tmp_path_factory.mktemp("replicas"))
 
 
 @pytest.mark.parametrize("case", ["labels missing", "a class ignored"])
