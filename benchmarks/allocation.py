@@ -130,9 +130,8 @@ def main(_: list[str]) -> None:
         reports = comparison.measure(
             job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second"
         )
-    results = {}
-    print("| job | started | steps a second | by free (least to most) | processor ms a step |")
-    print("|---|---|---|---|---|")
+    results, rows = {}, []
+    head = ("job", "started", "steps a second", "by free (least to most)", "processor ms a step")
     for case, of in reports.items():
         for program in PROGRAMS:
             speed = statistics.median(each["steps_per_second"] for each in of[program])
@@ -141,7 +140,8 @@ def main(_: list[str]) -> None:
             row = {"steps_per_second": speed, "processor_seconds": used, **ratio}
             results[f"{case}, {program}"] = row
             shown = f"{ratio['ratio']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
-            print(f"| {case} | {program} | {speed:,.1f} | {shown} | {1000 * used:,.0f} |")
+            rows.append((case, program, f"{speed:,.1f}", shown, f"{1000 * used:,.0f}"))
+    print(comparison.table(head, rows))
     print(f"\nother programs used {load.cores:.2f} cores")
     document = {
         "benchmark": "allocation",

@@ -42,6 +42,8 @@ MODELS = {"perceptron": 64, "cnn": 128}  # examples of a step, of all processes 
 RATES = (1000, 300, 100)
 TARGET = 0.25
 PACKAGES = ("tensorflow", "keras", "numpy")
+HEAD = ("model", "processes", "link", "what", "measured, median", "least - most", "predicted",
+        "off")  # fmt: skip
 RECORDED = ("rounds", "quick", "rate", "only", "processes")
 
 ONLY = flags.DEFINE_multi_enum("only", [*MODELS], [*MODELS], "models to measure")
@@ -178,19 +180,15 @@ def compared(values: list[float], prediction: float) -> dict[str, Any]:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    shown = [
-        "| model | processes | link | what | measured, median | least - most | predicted | off |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    shown = []
     for one in lines:
         factor, unit = (1e3, "ms") if one["what"] == "step" else (1 / 2**20, "MiB")
         figures = [factor * one[name] for name in ("measured", "least", "most", "predicted")]
         middle, least, most, prediction = (f"{each:,.1f}" for each in figures)
-        shown.append(
-            f"| {one['model']} | {one['processes']} | {one['link']} | {one['what']} "
-            f"| {middle} {unit} | {least} - {most} | {prediction} {unit} | {one['off']:+.0%} |"
-        )
-    return "\n".join(shown)
+        named = [str(one[name]) for name in ("model", "processes", "link", "what")]
+        figures = (f"{middle} {unit}", f"{least} - {most}", f"{prediction} {unit}")
+        shown.append((*named, *figures, f"{one['off']:+.0%}"))
+    return comparison.table(HEAD, shown)
 
 
 def compare() -> None:
