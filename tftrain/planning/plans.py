@@ -208,12 +208,7 @@ def plan(
         if allowed is None or allowed(split)
     ]
     if not made:
-        raise ConfigError(
-            [
-                f"no way to share {machine.devices} devices comes into question: `allowed` refuses "
-                f"every one of a batch of {training.batch}; expected it to accept some"
-            ]
-        )
+        raise _none_allowed(machine, training)
     best = list(_best_micro_batches(made))
     feasible = sorted((each for each in best if each.fits), key=lambda each: each.step_seconds)
     refused = sorted((each for each in best if not each.fits), key=lambda each: each.memory.total)
@@ -225,6 +220,15 @@ def plan(
         tuple(refused),
         allowed=allowed,
         balance=balance,
+    )
+
+
+def _none_allowed(machine: Machine, training: Training) -> ConfigError:
+    return ConfigError(
+        [
+            f"no way to share {machine.devices} devices comes into question: `allowed` refuses "
+            f"every one for a batch of {training.batch}; expected it to accept some"
+        ]
     )
 
 
