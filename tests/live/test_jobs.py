@@ -136,7 +136,7 @@ def test_tasks_of_other_machines_are_in_the_runs_folder(publisher, tmp_path, mon
         ({"phase": "serving", "written_at": 400}, 400, "serving"),
     ],
 )
-def test_state(told, later, state):
+def test_what_a_task_does_or_what_is_wrong_with_it(told, later, state):
     """Of this process, which began to be looked at at second 0."""
     of = {**TRAINING, "progress_at": 0, "written_at": 0, **told}
     task = live.Task(

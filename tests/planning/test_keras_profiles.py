@@ -95,7 +95,7 @@ def test_the_optimizer_has_its_own_name(name):
     assert planning.profile(build).optimizer == name.replace("_", "")
 
 
-def test_convolutions():
+def test_convolutions_are_counted_apart_from_other_products():
     profile = planning.profile(lambda: models.cnn((28, 28, 1)))
     first = layers_of(profile)["convolution_1"]
     assert first.convolution_flops == first.flops == 2 * 28 * 28 * 9 * 32

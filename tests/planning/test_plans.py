@@ -25,7 +25,7 @@ def test_memory_is_sixteen_bytes_a_parameter_as_zero_counts():
 @pytest.mark.parametrize(
     ("optimizer", "slots"), [("sgd", 0), ("momentum", 1), ("adam", 2), ("adafactor", 1.02)]
 )
-def test_slots_by_optimizer(optimizer, slots):
+def test_slots_are_as_many_as_the_optimizer_keeps(optimizer, slots):
     training = planning.Training(1, optimizer=optimizer)
     assert planning.plan(model(), machine(), training).best.memory.slots == 4 * 10_000 * slots
 
