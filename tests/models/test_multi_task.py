@@ -201,7 +201,8 @@ def test_two_replicas_equal_one(replicas, case):
 @pytest.mark.parametrize(
     ("heads", "said"),
     [
-        ({}, "expected a dict with a head for each task"),
+        ({}, "heads is an empty dict; expected a dict with a head for each task"),
+        ([3, 1], "heads is a list; expected a dict"),
         ({"kind": 1}, "head of 'kind': 1 classes; expected 2 or more"),
         ({"kind": "softmax"}, "head of 'kind': a str; expected a number or a layer"),
         ({"kind": True}, "a bool"),
@@ -216,7 +217,7 @@ def test_heads_that_cannot_be_used(heads, said):
 def test_trunks_that_cannot_be_used():
     with pytest.raises(ConfigError, match=r"begins with keras\.Input"):
         models.multi_task(keras.Sequential([keras.layers.Dense(2)]), {"kind": 3})
-    with pytest.raises(ConfigError, match="has several outputs"):
+    with pytest.raises(ConfigError, match="has 2 outputs; expected one"):
         models.multi_task(make(weights=None), {"kind": 3})
 
 

@@ -1,6 +1,7 @@
 """Plans: what they hold, how they are ranked, what is said when none fits."""
 
 import dataclasses
+import itertools
 import json
 import re
 
@@ -118,17 +119,32 @@ def test_links_within_hosts_are_used_by_groups_that_fit_them():
     assert (hosts.link_of(4), hosts.link_of(8)) == (inner, LINK)
 
 
+WORKS = st.lists(st.floats(0, 10), min_size=1, max_size=8)
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=20), st.integers(1, 20))
-def test_cuts_keep_all_layers_in_order_and_are_even(works, stages):
+@given(WORKS, st.integers(1, 8))
+def test_cuts_keep_all_layers_in_order_and_leave_no_stage_empty(works, stages):
+    layers = [layer(str(number), flops) for number, flops in enumerate(works)]
+    found = cut(layers, min(stages, len(works)), lambda each: each.flops)
+    assert [each for stage in found for each in stage] == layers
+    assert len(found) == min(stages, len(works))
+    assert all(found)
+
+
+@settings(max_examples=40, deadline=None)
+@given(WORKS, st.integers(1, 8))
+def test_no_other_cuts_have_a_smaller_largest_stage(works, stages):
     stages = min(stages, len(works))
     layers = [layer(str(number), flops) for number, flops in enumerate(works)]
     found = cut(layers, stages, lambda each: each.flops)
-    assert [each for stage in found for each in stage] == layers
-    assert len(found) == stages
-    assert all(found)
+    inner = itertools.combinations(range(1, len(works)), stages - 1)
+    least = min(
+        max(sum(works[a:b]) for a, b in itertools.pairwise([0, *places, len(works)]))
+        for places in inner
+    )
     largest = max(sum(each.flops for each in stage) for stage in found)
-    assert largest <= sum(works) / stages + max(works) + 1e-6
+    assert largest == pytest.approx(least, rel=1e-6, abs=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
