@@ -138,9 +138,7 @@ def _trunk_problems(trunk: Any) -> list[str]:
 def _head_problems(heads: Any) -> list[str]:
     if not isinstance(heads, Mapping) or not heads:
         received = "an empty dict" if isinstance(heads, Mapping) else f"a {type(heads).__name__}"
-        return [
-            f"heads is {received}; expected a dict with a head for each task, such as {{'digit': 10}}"
-        ]
+        return [f"heads is {received}; expected a dict with a head for each task, as {{'a': 10}}"]
     wrong = []
     for task, head in heads.items():
         if not isinstance(task, str) or not task or "/" in task:
