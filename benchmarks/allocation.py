@@ -38,6 +38,7 @@ from other_load import OtherLoad
 
 PROGRAMS = ("free", "pools", "pinned")
 PACKAGES = ("tensorflow", "keras", "numpy")
+HEAD = ("job", "started", "steps a second", "by free (least to most)", "processor ms a step")
 LIMIT_SECONDS = 180.0
 QUICKLY = {"models": ["mlp"], "workers": [1], "rounds": 1, "epochs": 1, "steps": 5}
 
@@ -118,6 +119,22 @@ def ratios(of: dict[str, list[comparison.Report]], program: str) -> list[float]:
     return [own["steps_per_second"] / free["steps_per_second"] for own, free in pairs]
 
 
+def result(of: dict[str, list[comparison.Report]], program: str) -> dict[str, float]:
+    """Medians of what one way of starting gave."""
+    figures = ("steps_per_second", "processor_seconds")
+    middle = {name: statistics.median(each[name] for each in of[program]) for name in figures}
+    return {**middle, **comparison.spread("ratio", ratios(of, program))}
+
+
+def row(found: dict[str, float]) -> tuple[str, ...]:
+    """The same as cells."""
+    return (
+        f"{found['steps_per_second']:,.1f}",
+        f"{found['ratio']:.2f} ({found['least']:.2f} to {found['most']:.2f})",
+        f"{1000 * found['processor_seconds']:,.0f}",
+    )
+
+
 def main(_: list[str]) -> None:
     if REPORT.value:
         train(MODELS.value[0])
@@ -130,23 +147,15 @@ def main(_: list[str]) -> None:
         reports = comparison.measure(
             job, cases, PROGRAMS, rounds=ROUNDS.value, unit="steps_per_second"
         )
-    results = {}
-    print("| job | started | steps a second | by free (least to most) | processor ms a step |")
-    print("|---|---|---|---|---|")
-    for case, of in reports.items():
-        for program in PROGRAMS:
-            speed = statistics.median(each["steps_per_second"] for each in of[program])
-            ratio = comparison.spread("ratio", ratios(of, program))
-            used = statistics.median(each["processor_seconds"] for each in of[program])
-            row = {"steps_per_second": speed, "processor_seconds": used, **ratio}
-            results[f"{case}, {program}"] = row
-            shown = f"{ratio['ratio']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
-            print(f"| {case} | {program} | {speed:,.1f} | {shown} | {1000 * used:,.0f} |")
+    found = {
+        (case, program): result(of, program) for case, of in reports.items() for program in PROGRAMS
+    }
+    print(comparison.table(HEAD, [(*key, *row(each)) for key, each in found.items()]))
     print(f"\nother programs used {load.cores:.2f} cores")
     document = {
         "benchmark": "allocation",
         **{flag.name: flag.value for flag in (BATCH, STEPS, EPOCHS, ROUNDS, ALONE, QUICK)},
-        "results": results,
+        "results": {", ".join(key): each for key, each in found.items()},
         "other_cores": load.cores,
         **surroundings.describe(PACKAGES),
     }

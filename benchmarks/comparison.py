@@ -26,6 +26,19 @@ def measure(
     return reports
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells as a table of Markdown.
+
+    Example:
+        >>> print(table(("program", "ms"), [("ours", "1.5")]))
+        | program | ms |
+        |---|---|
+        | ours | 1.5 |
+    """
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
 def spread(name: str, values: Iterable[float]) -> dict[str, float]:
     """The median under a name, and the least and most."""
     ordered = sorted(values)

@@ -206,19 +206,15 @@ def summary(reports: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
-    lines = [
-        "| setting | program | steps/s, median | least - most | bytes sent a step | ratio |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = ("setting", "program", "steps/s, median", "least - most", "bytes sent a step", "ratio")
+    rows = []
     for setting, result in results.items():
         for program in PROGRAMS:
             of = result[program]
             ratio = f"{result['ratio']:.2f}" if program == "tftrain" else ""
-            lines.append(
-                f"| {setting} | {program} | {of['steps_per_second']:.0f} "
-                f"| {of['least']:.0f} - {of['most']:.0f} | {of['bytes_per_step']:,.0f} | {ratio} |"
-            )
-    return "\n".join(lines)
+            speed = (f"{of['steps_per_second']:.0f}", f"{of['least']:.0f} - {of['most']:.0f}")
+            rows.append((setting, program, *speed, f"{of['bytes_per_step']:,.0f}", ratio))
+    return comparison.table(head, rows)
 
 
 def compare() -> None:

@@ -2,6 +2,7 @@
 
     python benchmarks/pipeline.py
     python benchmarks/pipeline.py --parts=equality,bubble --micro_batches=4
+    python benchmarks/pipeline.py --quick    # its figures mean nothing
 
 Stages are logical devices of the CPU, which share its cores, so nothing here says how fast GPUs
 are. Each operation is given one thread, lest one stage compute on the other's core: what is then
@@ -40,10 +41,13 @@ from tftrain.keras_api import keras, tf
 
 PARTS = ("equality", "bubble", "speed", "activations")
 ORDERS = ("1f1b", "gpipe")
-STAGES, ROUNDS = 2, 3
+STAGES = 2
+QUICKLY = {"rounds": 1, "micro_batches": ["2"]}
 
 CHOSEN = flags.DEFINE_list("parts", list(PARTS), f"of {', '.join(PARTS)}")
 MICRO_BATCHES = flags.DEFINE_list("micro_batches", ["1", "2", "4", "8"], "of the parts bubble")
+ROUNDS = flags.DEFINE_integer("rounds", 3, "of the part speed", lower_bound=1)
+QUICK = flags.DEFINE_bool("quick", False, "one round of few rows: does it run?")
 PICTURE = flags.DEFINE_string("picture", None, "where to draw the last 1F1B schedule of bubble")
 TASK = flags.DEFINE_string("task", None, "a part in a process of its own; for this program only")
 
@@ -69,6 +73,7 @@ def wide(scope: Any, layers: int = 8, units: int = 768) -> keras.Model:
 
 
 def batch(rows: int, units: int = 768) -> np.ndarray:
+    rows = 64 if QUICK.value else rows
     return np.random.default_rng(0).normal(size=(rows, units)).astype("float32")
 
 
@@ -143,10 +148,10 @@ TASKS = {"equality": equality, "bubble": bubble, "speed": speed, "activations": 
 
 def measured(*task: str) -> dict[str, float]:
     """What a part gives in a process of its own: devices and threads are fixed in each."""
-    command = [sys.executable, __file__, f"--task={','.join(task)}"]
+    command = [sys.executable, __file__, f"--task={','.join(task)}", f"--quick={QUICK.value}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(done.stderr)
+        sys.exit(done.stderr or f"{task} ended with {done.returncode}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -174,7 +179,7 @@ def run_bubble() -> dict[str, Any]:
 
 def run_speed() -> dict[str, Any]:
     ratios: dict[str, list[float]] = {order: [] for order in ORDERS}
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS.value):
         alone = measured("speed", "one")["examples_per_second"]
         for order in ORDERS:
             ratios[order].append(measured("speed", order)["examples_per_second"] / alone)
@@ -205,8 +210,12 @@ def main(_: list[str]) -> None:
         name, *arguments = TASK.value.split(",")
         print(json.dumps(TASKS[name](*arguments)))
         return
+    if QUICK.value:
+        for name, value in QUICKLY.items():
+            setattr(flags.FLAGS, name, value)
     results = {part: RUNS[part]() for part in PARTS if part in CHOSEN.value}
-    document = {"benchmark": "pipeline", "stages": STAGES, "results": results}
+    settings = {flag.name: flag.value for flag in (MICRO_BATCHES, ROUNDS, QUICK)}
+    document = {"benchmark": "pipeline", "stages": STAGES, **settings, "results": results}
     print(json.dumps(document | surroundings.describe(["tensorflow", "keras"])))
 
 

@@ -88,14 +88,17 @@ class Process:
         from tftrain.planning import measuring
 
         self.shape(UNLIMITED)
-        overheads = [measuring.overheads(scope=self.scope)]
+        overheads = [self.overheads()]
         memory = self.memory()
         taken: list[dict[str, Any]] = []
         for _ in range(rounds):
             self.shape(UNLIMITED)
             if taken:
-                overheads.append(measuring.overheads(scope=self.scope))
-            rates = measuring.rates(self.batch // self.count, time.perf_counter, *overheads[-1])
+                overheads.append(self.overheads())
+            seconds = 0.01 if self.quick else measuring.SECONDS
+            rates = measuring.rates(
+                self.batch // self.count, time.perf_counter, *overheads[-1], seconds=seconds
+            )
             one = {"calibration": dataclasses.asdict(rates)}
             if self.count == 2:
                 one["exchange_rate"] = self.exchange_rate()
@@ -103,12 +106,15 @@ class Process:
             taken.append(one)
         return {"memory": memory, "rounds": taken, "load": os.getloadavg()[0]}
 
-    def memory(self) -> dict[str, float]:
-        """Highest resident bytes: before the model, of another small one, of the model itself."""
+    def overheads(self) -> tuple[float, float]:
         from tftrain.planning import measuring
 
+        return measuring.overheads(scope=self.scope, steps=5 if self.quick else measuring.STEPS)
+
+    def memory(self) -> dict[str, float]:
+        """Highest resident bytes: before the model, of another small one, of the model itself."""
         before = status("VmRSS")
-        small = self.highest(lambda: measuring.overheads(scope=self.scope))
+        small = self.highest(self.overheads)
         give_back()
         after = status("VmRSS")
         with self.scope():

@@ -20,7 +20,6 @@ process trains the model for the first time.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -43,7 +42,9 @@ MODELS = {"perceptron": 64, "cnn": 128}  # examples of a step, of all processes 
 RATES = (1000, 300, 100)
 TARGET = 0.25
 PACKAGES = ("tensorflow", "keras", "numpy")
-RECORDED = ("rounds", "quick", "rate", "only")
+HEAD = ("model", "processes", "link", "what", "measured, median", "least - most", "predicted",
+        "off")  # fmt: skip
+RECORDED = ("rounds", "quick", "rate", "only", "processes")
 
 ONLY = flags.DEFINE_multi_enum("only", [*MODELS], [*MODELS], "models to measure")
 RATE = flags.DEFINE_multi_integer("rate", [*RATES], "Mbit/s of the link")
@@ -60,13 +61,8 @@ REPORT = flags.DEFINE_string("report", None, "(internal) where the part writes")
 def be_process() -> None:
     model = MODEL.value
     process = planned_training.Process(model, MODELS[model], CORE.value, RATE.value, QUICK.value)
-    from tftrain.planning import measuring
-
-    if COPIES.value:
-        Path(REPORT.value).write_text(json.dumps(process.exchange_copies()))
-        return
-    with measuring.hasty() if QUICK.value else contextlib.nullcontext():
-        Path(REPORT.value).write_text(json.dumps(process.run(ROUNDS.value)))
+    found = process.exchange_copies() if COPIES.value else process.run(ROUNDS.value)
+    Path(REPORT.value).write_text(json.dumps(found))
 
 
 def be_network() -> None:
@@ -188,19 +184,15 @@ def compared(values: list[float], prediction: float) -> dict[str, Any]:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    shown = [
-        "| model | processes | link | what | measured, median | least - most | predicted | off |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    shown = []
     for one in lines:
         factor, unit = (1e3, "ms") if one["what"] == "step" else (1 / 2**20, "MiB")
         figures = [factor * one[name] for name in ("measured", "least", "most", "predicted")]
         middle, least, most, prediction = (f"{each:,.1f}" for each in figures)
-        shown.append(
-            f"| {one['model']} | {one['processes']} | {one['link']} | {one['what']} "
-            f"| {middle} {unit} | {least} - {most} | {prediction} {unit} | {one['off']:+.0%} |"
-        )
-    return "\n".join(shown)
+        named = [str(one[name]) for name in ("model", "processes", "link", "what")]
+        figures = (f"{middle} {unit}", f"{least} - {most}", f"{prediction} {unit}")
+        shown.append((*named, *figures, f"{one['off']:+.0%}"))
+    return comparison.table(HEAD, shown)
 
 
 def compare() -> None:

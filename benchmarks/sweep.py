@@ -106,10 +106,9 @@ def main(_: list[str]) -> None:
     if QUICK.value:
         flags.FLAGS.rounds, flags.FLAGS.models = 1, MODELS.value[:1]
     reports = comparison.measure(timed, MODELS.value, PROGRAMS, rounds=ROUNDS.value, unit="seconds")
-    results = {}
-    columns = (f"{TRIALS.value} trials of", "run", "seconds", "sooner by (least to most)")
-    print(f"| {' | '.join(columns)} | processor | others |")
-    print("|---|---|---|---|---|---|")
+    results, rows = {}, []
+    head = (f"{TRIALS.value} trials of", "run", "seconds", "sooner by (least to most)",
+            "processor", "others")  # fmt: skip
     for model, of in reports.items():
         for program in PROGRAMS:
             middle = {
@@ -119,10 +118,9 @@ def main(_: list[str]) -> None:
             ratio = comparison.spread("ratio", ratios(of, program))
             results[f"{model}, {program}"] = {**middle, **ratio}
             shown = f"{ratio['ratio']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
-            print(
-                f"| {model} | {program} | {middle['seconds']:.1f} | {shown} "
-                f"| {middle['processor']:.1f} | {middle['others']:.2f} |"
-            )
+            used = (f"{middle['processor']:.1f}", f"{middle['others']:.2f}")
+            rows.append((model, program, f"{middle['seconds']:.1f}", shown, *used))
+    print(comparison.table(head, rows))
     document = {
         "benchmark": "sweep",
         **{flag.name: flag.value for flag in (TRIALS, ROUNDS, QUICK)},

@@ -1,7 +1,5 @@
 """Limits of containers, read from files as Linux lays them out."""
 
-from pathlib import Path
-
 import psutil
 import pytest
 
@@ -35,20 +33,28 @@ def machine(tmp_path):
     return make
 
 
-def test_version_2_takes_the_group_nearest_to_its_limit(machine):
-    groups = machine(
-        [("/", "cg", "cgroup2", "nsdelegate")],
-        "0::/pod/task\n",
-        {
-            "cg/pod/task/memory.max": "max\n",
-            "cg/pod/task/memory.current": "5\n",
-            "cg/pod/task/cpu.max": "max 100000\n",
-            "cg/pod/memory.max": f"{4 * GB}\n",
-            "cg/pod/memory.current": f"{3 * GB}\n",
-            "cg/pod/memory.stat": f"anon 7\ninactive_file {GB}\n",
-            "cg/pod/cpu.max": "150000 100000\n",
-        },
-    )
+@pytest.fixture
+def version_2(machine):
+    """Makes the files of a machine that has groups of version 2 alone."""
+
+    def make(files, group="/"):
+        mounted = {f"cg/{name}": content for name, content in files.items()}
+        return machine([("/", "cg", "cgroup2", "nsdelegate")], f"0::{group}\n", mounted)
+
+    return make
+
+
+def test_version_2_takes_the_group_nearest_to_its_limit(version_2):
+    files = {
+        "pod/task/memory.max": "max\n",
+        "pod/task/memory.current": "5\n",
+        "pod/task/cpu.max": "max 100000\n",
+        "pod/memory.max": f"{4 * GB}\n",
+        "pod/memory.current": f"{3 * GB}\n",
+        "pod/memory.stat": f"anon 7\ninactive_file {GB}\n",
+        "pod/cpu.max": "150000 100000\n",
+    }
+    groups = version_2(files, "/pod/task")
     assert groups.memory() == (2 * GB, 4 * GB)
     assert groups.cores() == 1.5
 
@@ -73,42 +79,29 @@ def test_version_1_has_a_mount_for_each_controller(machine):
     assert groups.cores() == 0.5
 
 
-def test_a_container_sees_its_group_as_the_root_of_the_mount(machine):
+@pytest.mark.parametrize("mounted", ["/docker/abc", "/other"], ids=["its own", "another"])
+def test_a_group_that_is_not_below_what_is_mounted_is_the_root_of_the_mount(machine, mounted):
     groups = machine(
-        [("/docker/abc", "m", "cgroup", "memory")],
+        [(mounted, "m", "cgroup", "memory")],
         "4:memory:/docker/abc\n",
         {"m/memory.limit_in_bytes": f"{GB}", "m/memory.usage_in_bytes": "10"},
     )
     assert groups.memory() == (10, GB)
 
 
-def test_a_group_outside_of_what_is_mounted_is_that_of_the_mount(machine):
-    groups = machine(
-        [("/other", "m", "cgroup", "memory")],
-        "4:memory:/docker/abc\n",
-        {"m/memory.limit_in_bytes": f"{GB}", "m/memory.usage_in_bytes": "10"},
-    )
-    assert groups.memory() == (10, GB)
+def test_without_limits_there_are_none(version_2):
+    groups = version_2({"cpu.max": "max 100000"})
+    assert (groups.memory(), groups.cores()) == (None, None)
 
 
-def test_without_limits_or_files_there_are_none(machine, tmp_path):
-    unlimited = machine([("/", "cg", "cgroup2", "")], "0::/\n", {"cg/cpu.max": "max 100000"})
-    absent = ControlGroups(Path(tmp_path / "nowhere"))
-    for groups in (unlimited, absent):
-        assert groups.memory() is None
-        assert groups.cores() is None
+def test_without_files_there_are_no_limits(tmp_path):
+    groups = ControlGroups(tmp_path / "nowhere")
+    assert (groups.memory(), groups.cores()) == (None, None)
 
 
-def test_a_group_that_is_fuller_than_the_machine_is_what_counts(machine):
-    groups = machine(
-        [("/", "cg", "cgroup2", "")],
-        "0::/\n",
-        {
-            "cg/memory.max": "1000000",
-            "cg/memory.current": "950000",
-            "cg/cpu.max": "25000 100000",
-        },
-    )
+def test_a_group_that_is_fuller_than_the_machine_is_what_counts(version_2):
+    full = {"memory.max": "1000000", "memory.current": "950000", "cpu.max": "25000 100000"}
+    groups = version_2(full)
     memory = Memory(groups)
     memory.begin()
     figures = memory.figures(1.0)
@@ -117,8 +110,8 @@ def test_a_group_that_is_fuller_than_the_machine_is_what_counts(machine):
     assert Processor(groups).cores == 0.25
 
 
-def test_a_limit_beyond_the_machine_is_none(machine):
-    files = {"cg/memory.max": str(1 << 50), "cg/memory.current": str((1 << 50) - 1)}
-    memory = Memory(machine([("/", "cg", "cgroup2", "")], "0::/\n", files))
+def test_a_limit_beyond_the_machine_is_none(version_2):
+    files = {"memory.max": str(1 << 50), "memory.current": str((1 << 50) - 1)}
+    memory = Memory(version_2(files))
     memory.begin()
     assert memory.figures(1.0)["memory_limit_bytes"] == psutil.virtual_memory().total

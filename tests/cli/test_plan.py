@@ -1,5 +1,6 @@
 """tftrain plan: what it prints and writes, and what it refuses."""
 
+import functools
 import json
 import zipfile
 
@@ -160,9 +161,10 @@ def test_numbers_of_devices_that_cannot_share_the_batch_are_left_out_of_the_pict
     assert [point["devices"] for point in curve] == [4, 8]
 
 
-def test_this_machine_is_measured(capsys):
-    with measuring.hasty():
-        assert main(["plan", "--model=linear", "--batch=8", "--measure", "--json"]) == 0
+def test_this_machine_is_measured(monkeypatch, capsys):
+    briefly = functools.partial(measuring.measure, seconds=0.01, steps=5)
+    monkeypatch.setattr(measuring, "measure", briefly)
+    assert main(["plan", "--model=linear", "--batch=8", "--measure", "--json"]) == 0
     machine = json.loads(capsys.readouterr().out)["machine"]
     assert machine["memory"] == memory_here()
     rates = ("flops", "convolution_flops", "memory_bandwidth", "update_rate")

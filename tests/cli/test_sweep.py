@@ -129,7 +129,7 @@ def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
         (["--random=dropout=0:2"], ["dropout is 2.0"]),
         (["--grid=epochs=1,2", "--trials=0", "--prune=late"], ["--trials=0", "--prune=late"]),
         (["--grid=epochs=1,2", "--memory=much"], ["--memory is 'much'; expected a number with"]),
-        (["--grid=epochs=1,2", "--memory=1MB"], ["0 MiB a trial"]),
+        (["--grid=epochs=1,2", "--memory=1MB"], ["977 KiB a trial; expected 384 MiB or more"]),
         (["--grid=epochs=1,2", "--retry_failed"], ["needs --resume"]),
         (["--grid=epochs=1,2", "--out="], ["--out is empty"]),
         (["--grid=epochs=1,2", "--", "--epochs", "0"], ["epochs is varied, and --epochs after --"]),

@@ -87,7 +87,7 @@ def test_all_jobs_without_a_name(told, capsys):
     assert "job bbbb" in printed
 
 
-def test_json(told, capsys):
+def test_json_holds_what_tasks_have_told(told, capsys):
     told()
     assert main(["top", "--json"]) == 0
     ((job,)) = json.loads(capsys.readouterr().out)

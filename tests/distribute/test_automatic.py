@@ -1,13 +1,8 @@
 """What auto chooses for a model, given the memory of a device."""
 
-import json
-import os
-import subprocess
-
 import pytest
 
-from tests import warm_python
-from tests.launched_job import JOBS, ROOT
+from tests.launched_job import JOBS, reported
 from tftrain import distribute, planning
 from tftrain.distribute import automatic
 from tftrain.distribute.suitability import Suitability
@@ -150,16 +145,7 @@ def test_a_built_model_is_refused():
 
 @pytest.fixture(scope="module")
 def before_tensorflow_runs():
-    done = subprocess.run(
-        warm_python.command(JOBS / "automatic.py"),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
+    return reported(JOBS / "automatic.py")
 
 
 def test_a_model_is_looked_at_without_starting_tensorflow(before_tensorflow_runs):

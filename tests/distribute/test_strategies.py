@@ -1,11 +1,8 @@
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.launched_job import JOBS, ROOT
+from tests.launched_job import JOBS, reported
 from tftrain.distribute import strategies, tpu
 from tftrain.distribute.clusters import Cluster
 from tftrain.distribute.strategies import strategy
@@ -16,16 +13,7 @@ NO_OPTIONS = {"devices": None, "sync_every": None}
 
 @pytest.fixture(scope="module")
 def one_machine():
-    done = subprocess.run(
-        [sys.executable, str(JOBS / "one_machine.py")],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
+    return reported(JOBS / "one_machine.py", warm=False)
 
 
 def test_mirrored_over_logical_cpus(one_machine):

@@ -74,7 +74,7 @@ def test_the_table_tells_all(compared):
 
 def test_as_dict_is_json(compared):
     content = json.loads(json.dumps(compared.as_dict()))
-    assert set(content) == {"examples", "runs", "settings", "pairs"}
+    assert set(content) == {"examples", "runs", "settings", "pairs", "facts"}
     assert content["pairs"][0]["only_second_right"] == 20
 
 

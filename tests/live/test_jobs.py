@@ -118,7 +118,8 @@ def test_tasks_of_other_machines_are_in_the_runs_folder(publisher, tmp_path, mon
         (False, "training"),
         (True, "training"),
     ]
-    assert job.tasks[1].state(time.time() + 90).startswith("silent for 9")
+    assert job.tasks[1].state(time.time() + 50).startswith("silent for 5")
+    assert job.tasks[1].state(time.time() + 90) == "gone"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_tasks_of_other_machines_are_in_the_runs_folder(publisher, tmp_path, mon
         ({"phase": "serving", "written_at": 400}, 400, "serving"),
     ],
 )
-def test_state(told, later, state):
+def test_what_a_task_does_or_what_is_wrong_with_it(told, later, state):
     """Of this process, which began to be looked at at second 0."""
     of = {**TRAINING, "progress_at": 0, "written_at": 0, **told}
     task = live.Task(
@@ -170,6 +171,14 @@ def test_a_launched_job_has_tasks_that_write_nothing(publisher, ended):
     assert live.running() == []
 
 
+def test_a_job_that_another_machine_has_launched_is_none_of_this_one(monkeypatch):
+    """Where `TFTRAIN_LIVE_DIR` is on a disk that machines share."""
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "elsewhere")
+        LaunchedJob("j", ["python", "script.py"]).started(0, {"worker 0": os.getpid()})
+    assert live.running() == []
+
+
 def test_a_job_of_which_nothing_runs_is_none_and_is_removed_in_the_end(ended, folder):
     LaunchedJob("j", ["true"]).started(0, {"worker 0": ended})
     assert live.running() == []
@@ -201,6 +210,11 @@ def test_a_folder_that_somebody_else_could_have_made_is_not_used(folder, tmp_pat
     with pytest.raises(OSError, match="somebody else"):
         folders.of_job("j")
     assert [*folders.jobs()] == []
+
+
+def test_where_nobody_is_numbered_folders_are_the_users(folder, monkeypatch):
+    monkeypatch.delattr(os, "getuid")  # Windows has none
+    assert folders.of_job("j") == folder / "j"
 
 
 def test_the_users_folders(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tftrain
-from tests.launched_job import run
+from tests.launched_job import arrays
 from tftrain import models
 from tftrain.errors import BadInput, ConfigError
 from tftrain.keras_api import keras, tf
@@ -186,10 +186,7 @@ def test_learned_weights_for_a_model_of_ones_own_share_its_layers():
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    out = tmp_path_factory.mktemp("replicas") / "results.npz"
-    done = run([JOB, out], limit=120)
-    assert done.status == 0, done.output[-4000:]
-    return dict(np.load(out))
+    return arrays(JOB, tmp_path_factory.mktemp("replicas"))
 
 
 @pytest.mark.parametrize("case", ["labels missing", "a class ignored"])
@@ -204,7 +201,8 @@ def test_two_replicas_equal_one(replicas, case):
 @pytest.mark.parametrize(
     ("heads", "said"),
     [
-        ({}, "expected a dict with a head for each task"),
+        ({}, "heads is an empty dict; expected a dict with a head for each task"),
+        ([3, 1], "heads is a list; expected a dict"),
         ({"kind": 1}, "head of 'kind': 1 classes; expected 2 or more"),
         ({"kind": "softmax"}, "head of 'kind': a str; expected a number or a layer"),
         ({"kind": True}, "a bool"),
@@ -219,7 +217,7 @@ def test_heads_that_cannot_be_used(heads, said):
 def test_trunks_that_cannot_be_used():
     with pytest.raises(ConfigError, match=r"begins with keras\.Input"):
         models.multi_task(keras.Sequential([keras.layers.Dense(2)]), {"kind": 3})
-    with pytest.raises(ConfigError, match="has several outputs"):
+    with pytest.raises(ConfigError, match="has 2 outputs; expected one"):
         models.multi_task(make(weights=None), {"kind": 3})
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.launched_job import run
+from tests.launched_job import arrays
 from tftrain import optim
 
 JOB = Path(__file__).with_name("replicas_job.py")
@@ -19,10 +19,7 @@ LOOSE = {"clipped under float16": 2e-2}
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    out = tmp_path_factory.mktemp("replicas") / "results.npz"
-    done = run([JOB, out], limit=300)
-    assert done.status == 0, done.output[-4000:]
-    return dict(np.load(out))
+    return arrays(JOB, tmp_path_factory.mktemp("replicas"))
 
 
 def of(results, kind, case):

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tftrain import models, planning
+from tftrain import models, optim, planning
 from tftrain.errors import BadInput
 
 
@@ -54,11 +54,48 @@ def test_columns_and_rows_take_turns(perceptron):
     assert layers["second"].reduced_forward == 30
 
 
-def test_slots_are_those_of_the_optimizer(perceptron):
-    assert (perceptron.slots, perceptron.optimizer) == (2, "adam")
+def test_what_a_layer_of_rows_gives_is_reduced_wherever_it_goes():
+    def build():
+        taken = keras.Input((8,))
+        first = keras.layers.Dense(8, name="columns")(taken)
+        added = keras.layers.Add()([taken, keras.layers.Dense(8, name="rows")(first)])
+        added = keras.layers.Dense(16, name="columns_again")(added)
+        return keras.Model(taken, keras.layers.Dense(3, name="last")(added))
+
+    layers = layers_of(planning.profile(build))
+    assert layers["rows"].output == 2 * 8  # the shortcut, too
+    assert layers["rows"].reduced_forward == 8
+    assert layers["last"].reduced_forward == 3  # though no layer comes after it
 
 
-def test_convolutions():
+@pytest.mark.parametrize("name", sorted({*optim.names(), "adam under a loss scale"}))
+def test_slots_are_those_that_keras_makes(name):
+    known = name.split()[0]
+
+    def build():
+        # Of vectors Muon keeps what Adam does.
+        model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(200, use_bias=False)])
+        optimizer = optim.optimizer(known, 0.1)
+        if name != known:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        model.compile(optimizer, "mse")
+        return model
+
+    profile = planning.profile(build)
+    assert profile.slots == pytest.approx(planning.Training(1, known).slots(profile))
+
+
+@pytest.mark.parametrize("name", ["adamw", "rmsprop", "lars", "schedule_free_adamw"])
+def test_the_optimizer_has_its_own_name(name):
+    def build():
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        model.compile(optim.optimizer(name, 0.1), "mse")
+        return model
+
+    assert planning.profile(build).optimizer == name.replace("_", "")
+
+
+def test_convolutions_are_counted_apart_from_other_products():
     profile = planning.profile(lambda: models.cnn((28, 28, 1)))
     first = layers_of(profile)["convolution_1"]
     assert first.convolution_flops == first.flops == 2 * 28 * 28 * 9 * 32

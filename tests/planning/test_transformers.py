@@ -32,6 +32,13 @@ def test_activations_are_those_of_korthikanti():
     assert kept == sequence * width * (34 + 5 * heads * sequence / width)
 
 
+@pytest.mark.parametrize("bytes_of_float", [2, 4])
+def test_logits_are_float32_in_every_precision(bytes_of_float):
+    """Korthikanti et al., section 4.3: 4 sbv bytes."""
+    head = preset("transformer:layers=1,width=8,heads=2,vocabulary=100,sequence=16").layers[-1]
+    assert head.kept_split.size(bytes_of_float) == 4 * 16 * 100
+
+
 def test_other_sequences_of_usual_sizes():
     assert preset("transformer:size=1e10,sequence=4096").tokens == 4096
 

@@ -21,51 +21,25 @@ def run(name, folder, *arguments, warm=True, **cluster):
     return result.status, result.output
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone")
-    return (*run("multiworker_mnist", folder, "--dataset=digits"), folder)
+def ended(name, *arguments, **options):
+    """A fixture: a recipe's exit status, its output, and the folder that it ran in."""
+
+    @pytest.fixture(scope="module")
+    def job(tmp_path_factory):
+        folder = tmp_path_factory.mktemp(name)
+        return (*run(name, folder, "--dataset=digits", *arguments, **options), folder)
+
+    return job
 
 
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two_workers")
-    # As users start it: processes of which none is a copy of another.
-    out = run("multiworker_mnist", folder, "--dataset=digits", workers=2, warm=False)
-    return (*out, folder)
-
-
-@pytest.fixture(scope="module")
-def parameter_server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("parameter_server")
-    out = run("parameter_server_mnist", folder, "--dataset=digits", workers=2, ps=1)
-    return (*out, folder)
-
-
-@pytest.fixture(scope="module")
-def mirrored(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mirrored")
-    return (*run("tpu_mnist", folder, "--dataset=digits", "--strategy=mirrored"), folder)
-
-
-@pytest.fixture(scope="module")
-def compressed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compressed")
-    return (*run("compressed_gradients", folder, "--dataset=digits", "--devices=2"), folder)
-
-
-@pytest.fixture(scope="module")
-def mesh(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mesh")
-    return (*run("tensor_parallel", folder, "--dataset=digits"), folder)
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("staged")
-    return (*run("pipeline_parallel", folder, "--dataset=digits"), folder)
-
-
+alone = ended("multiworker_mnist")
+# As users start it: processes of which none is a copy of another.
+two_workers = ended("multiworker_mnist", workers=2, warm=False)
+parameter_server = ended("parameter_server_mnist", workers=2, ps=1)
+mirrored = ended("tpu_mnist", "--strategy=mirrored")
+compressed = ended("compressed_gradients", "--devices=2")
+mesh = ended("tensor_parallel")
+staged = ended("pipeline_parallel")
 JOBS = {
     "alone": "multiworker_mnist",
     "two_workers": "multiworker_mnist",

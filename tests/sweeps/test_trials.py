@@ -278,7 +278,7 @@ def test_a_damaged_record_is_named(out, content, said):
     [
         ({"parallel": 10_000}, "cores to share"),
         ({"parallel": 0}, "expected 1 to"),
-        ({"memory_bytes": 1 << 20}, "1 MiB a trial"),
+        ({"memory_bytes": 1 << 20}, r"1\.00 MiB a trial"),
         ({"memory_bytes": 1 << 60}, "this machine has"),
     ],
 )

@@ -89,36 +89,43 @@ def main(values: flags.FlagValues, positional: Sequence[str]) -> int:
     Returns:
         0 if a trial has finished, whatever became of others; 1 if none has; 128 + N after signal N.
     """
-    machine_flags: dict[str, Any] = {
-        "parallel": values.parallel,
-        "memory_bytes": sweep_space.memory(values),
-        "pin": values.pin,
-        "grace_seconds": values.grace,
-    }
-    if values.resume:
-        asked = _resumed(values)
-        found = sweeps.resume(
-            values.out,
-            sweep_trials.command(asked.program),
-            retry_failed=values.retry_failed,
-            trials=values.trials,
-            space=sweep_space.of(values) or None,
-            **machine_flags,
-        )
-    else:
-        words = sweep_trials.settled(positional)
-        found = sweeps.run(
-            out=values.out or _next_free(),
-            command=sweep_trials.command(words),
-            **_asked(values, words),
-            **machine_flags,
-        )
+    found = _resume(values) if values.resume else _begin(values, positional)
     print(sweep_summary.of(found))
     if found.signal is not None:
         name = signal.Signals(found.signal).name
         print(f"tftrain sweep: {name}; {sweep_summary.how_to_go_on(found)}", file=sys.stderr)
         return 128 + found.signal
     return 0 if found.best else 1
+
+
+def _begin(values: flags.FlagValues, positional: Sequence[str]) -> sweeps.Sweep:
+    words = sweep_trials.settled(positional)
+    return sweeps.run(
+        out=values.out or _next_free(),
+        command=sweep_trials.command(words),
+        **_asked(values, words),
+        **_of_the_machine(values),
+    )
+
+
+def _resume(values: flags.FlagValues) -> sweeps.Sweep:
+    return sweeps.resume(
+        values.out,
+        sweep_trials.command(_resumed(values).program),
+        retry_failed=values.retry_failed,
+        trials=values.trials,
+        space=sweep_space.of(values) or None,
+        **_of_the_machine(values),
+    )
+
+
+def _of_the_machine(values: flags.FlagValues) -> dict[str, Any]:
+    return {
+        "parallel": values.parallel,
+        "memory_bytes": sweep_space.memory(values),
+        "pin": values.pin,
+        "grace_seconds": values.grace,
+    }
 
 
 def _wrong_start(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:

@@ -34,18 +34,18 @@ def known_labels(labels: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, n
     arrays = {task: np.asarray(given) for task, given in labels.items()}
     if len({array.shape[:1] for array in arrays.values()}) > 1:
         lengths = ", ".join(f"{task!r} has {array.shape[:1]}" for task, array in arrays.items())
-        raise BadInput(f"labels of tasks are of unlike length: {lengths}")
+        raise BadInput(f"labels of tasks are of unlike length: {lengths}; expected one for all")
     known = {task: _known(task, array) for task, array in arrays.items()}
     filled = {task: np.where(known[task], array, 0) for task, array in arrays.items()}
     weights = {
-        task: flags.reshape(len(flags), -1).all(axis=1).astype("float32")
+        task: flags.all(axis=tuple(range(1, flags.ndim))).astype("float32")
         for task, flags in known.items()
     }
     return {task: array.astype(arrays[task].dtype) for task, array in filled.items()}, weights
 
 
 def _known(task: str, array: np.ndarray) -> np.ndarray:
-    if np.issubdtype(array.dtype, np.floating):
+    if array.ndim and np.issubdtype(array.dtype, np.floating):
         return ~np.isnan(array)
     if array.ndim and np.issubdtype(array.dtype, np.integer):
         return array != -1

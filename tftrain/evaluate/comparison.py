@@ -13,6 +13,8 @@ from tftrain.evaluate import comparison_tables, paired_tests
 from tftrain.evaluate.confidence import accuracy_interval
 from tftrain.evaluate.right_answers import RightAnswers, right_answers
 
+_QUALITY = ("name", "accuracy", "accuracy_interval", "loss")
+
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
@@ -61,12 +63,18 @@ class Comparison:
     settings: dict[str, list[Any]]
     pairs: tuple[Pair, ...]
 
+    @property
+    def facts(self) -> list[str]:
+        """Names of what was told of any run, beside its quality."""
+        told = (name for run in self.runs for name, value in run.items() if value is not None)
+        return [name for name in dict.fromkeys(told) if name not in _QUALITY]
+
     def __str__(self) -> str:
         return comparison_tables.text(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
-        return dataclasses.asdict(self)
+        """The same as JSON can hold it, `facts` among it."""
+        return {**dataclasses.asdict(self), "facts": self.facts}
 
 
 def compare(

@@ -10,16 +10,12 @@ from tftrain.text_tables import aligned, heading, shown
 if TYPE_CHECKING:
     from tftrain.evaluate.comparison import Comparison, Pair
 
-_JUDGED = ("name", "accuracy", "accuracy_interval", "loss")
-
 
 def text(comparison: Comparison) -> str:
     """The models, the settings that differ, and a verdict a pair."""
     runs = comparison.runs
-    facts = dict.fromkeys(name for run in runs for name in run if name not in _JUDGED)
-    told = [name for name in facts if any(run.get(name) is not None for run in runs)]
-    heads = ["", "accuracy", "95%", "loss", *map(heading, told)]
-    lines = [[*_judged(run), *(shown(run.get(name)) for name in told)] for run in runs]
+    heads = ["", "accuracy", "95%", "loss", *map(heading, comparison.facts)]
+    lines = [[*_judged(run), *(shown(run.get(name)) for name in comparison.facts)] for run in runs]
     blocks = [f"{comparison.examples} test examples\n\n{aligned([heads, *lines])}"]
     if comparison.settings:
         names = [run["name"] for run in runs]

@@ -50,6 +50,8 @@ def of_job(job: str) -> Path:
 def is_ours(folder: Path) -> bool:
     """Whether nobody else may have put it there: the temporary folder is everybody's."""
     found = folder.lstat()
+    if not hasattr(os, "getuid"):  # Windows, where each user has a temporary folder
+        return stat.S_ISDIR(found.st_mode)
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 

@@ -44,12 +44,18 @@ class Task:
         """Whether it runs on this machine, where one can look at it."""
         return self.host == socket.gethostname()
 
-    def runs(self) -> bool:
-        """Whether it is there, as far as can be known from here."""
+    def runs(self, now: float | None = None) -> bool:
+        """Whether it is there, as far as can be known from here.
+
+        Args:
+            now: Seconds since 1970; None for now.
+        """
         if self.is_here:
             return usage.is_alive(self.pid, self.started)
+        if not self.told:  # nothing is known of a process elsewhere but that it was started
+            return False
         limit = _TRAINED_SECS if self._is_trained() else _LOST_SECS
-        return self._silence(time.time()) < limit
+        return self._silence(time.time() if now is None else now) < limit
 
     def state(self, now: float | None = None) -> str:
         """In a word or two what it does: its phase, or what is wrong with it.
@@ -58,7 +64,7 @@ class Task:
             now: Seconds since 1970; None for now.
         """
         now = time.time() if now is None else now
-        if not self.runs():
+        if not self.runs(now):
             return "gone"
         if not self.told:
             return "running"

@@ -128,13 +128,17 @@ def _trunk_problems(trunk: Any) -> list[str]:
             "one that begins with keras.Input"
         ]
     if keras.tree.is_nested(graph.output):
-        return [f"the trunk {trunk.name!r} has several outputs; expected one"]
+        count = len(keras.tree.flatten(graph.output))
+        return [
+            f"the trunk {trunk.name!r} has {count} outputs; expected one, not in a list or dict"
+        ]
     return []
 
 
 def _head_problems(heads: Any) -> list[str]:
     if not isinstance(heads, Mapping) or not heads:
-        return ["heads: expected a dict with a head for each task, such as {'digit': 10}"]
+        received = "an empty dict" if isinstance(heads, Mapping) else f"a {type(heads).__name__}"
+        return [f"heads is {received}; expected a dict with a head for each task, as {{'a': 10}}"]
     wrong = []
     for task, head in heads.items():
         if not isinstance(task, str) or not task or "/" in task:

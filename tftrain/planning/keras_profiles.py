@@ -112,39 +112,50 @@ def _input_shapes(model: Any) -> Any:
 
 def _slots(model: Any) -> float | None:
     """Numbers a parameter that the model's own optimizer keeps."""
-    optimizer = getattr(model, "optimizer", None)
+    optimizer = _optimizer(model)
     if optimizer is None:
         return None
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     kept = sum(math.prod(each.shape) for each in optimizer.variables if len(each.shape))
     return kept / max(1, sum(math.prod(each.shape) for each in model.trainable_variables))
 
 
+def _optimizer(model: Any) -> Any:
+    """The model's own, without the one that scales the loss for it; None if it has none."""
+    optimizer = getattr(model, "optimizer", None)
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def _profile(model: Any, found: traced_layers.Trace, slots: float | None) -> ModelProfile:
     columns = 0
     layers = []
-    for layer, forward, kept, crossing in zip(
-        found.layers, found.forward, found.kept, found.crossing, strict=True
+    for layer, *traced in zip(
+        found.layers, found.forward, found.kept, found.returned, found.crossing, strict=True
     ):
         is_column = _kind(layer) in _COLUMNS and columns % 2 == 0
         columns += _kind(layer) in _COLUMNS
-        layers.append(_of_layer(layer, forward, kept, crossing, is_column))
+        layers.append(_of_layer(layer, *traced, is_column))
     inputs = keras.tree.flatten(model.inputs)
-    optimizer = getattr(model, "optimizer", None)
+    optimizer = _optimizer(model)
     return ModelProfile(
         model.name,
         tuple(layers),
         slots=slots,
-        optimizer=None if optimizer is None else optimizer.name.split("_")[0],
+        # tftrain.optim makes subclasses of Keras's optimizers for decay.
+        optimizer=None if optimizer is None else _kind(optimizer).removeprefix("Selective").lower(),
         precision=_precision(found.layers),
         inputs=float(sum(math.prod(each.shape[1:]) for each in inputs)),
     )
 
 
 def _of_layer(
-    layer: Any, forward: tuple[Any, ...], kept: tuple[Any, ...], crossing: float, is_column: bool
+    layer: Any,
+    forward: tuple[Any, ...],
+    kept: tuple[Any, ...],
+    returned: float,
+    crossing: float,
+    is_column: bool,
 ) -> LayerProfile:
     rows = traced_layers.ROWS
     shapes = tuple(tuple(each.shape) for each in layer.trainable_variables)
@@ -152,7 +163,6 @@ def _of_layer(
     saved = _kept(kept) + _kept_in_loops(forward)
     split, divisor = _split(layer, is_column)
     inside = split > 0 and (is_column or _kind(layer) in _ALWAYS)
-    given = _given(forward)
     return LayerProfile(
         layer.name,
         shapes,
@@ -171,9 +181,8 @@ def _of_layer(
         output=crossing,
         split=split,
         divisor=divisor,
-        reduced_forward=crossing if split and not is_column else 0.0,
-        reduced_backward=given if inside else 0.0,
-        reductions=(split > 0) * (1 + (_kind(layer) in _ALWAYS)),
+        reduced_forward=returned if split and not is_column else 0.0,
+        reduced_backward=_given(forward) if inside else 0.0,
     )
 
 

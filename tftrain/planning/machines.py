@@ -6,6 +6,11 @@ import dataclasses
 
 from tftrain import quantities
 from tftrain.errors import BadInput, ConfigError, UnknownName
+from tftrain.planning.trainings import PRECISIONS
+
+# Attributes of a machine: those of which None is a value too, and those that add to others.
+_RATES = ("convolution_flops", "memory_bandwidth", "update_rate", "exchange_rate")
+_ADDED = ("step_overhead", "layer_overhead", "update_scratch", "exchange_copies", "reserved")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +24,11 @@ class Link:
 
     bandwidth: float
     latency: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = [*_not_positive(self, "bandwidth"), *_negative(self, "latency")]
+        if problems:
+            raise ConfigError([f"of a link, {each}" for each in problems])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +52,16 @@ class Device:
 
 _A100 = 0.55  # by what is published of trainings; see docs/design/planner.md
 _GIB = 2.0**30
-# From the makers' data sheets: dense operations, not those of sparse matrices.
+# From the makers' data sheets: dense operations, not those of sparse matrices. TensorFlow
+# multiplies float32 matrices in TensorFloat-32 where the GPU can (A100 and later). Of float32 the
+# sheets of TPUs say nothing: about a quarter of bfloat16.
 DEVICES = {
     "v100-16": Device(16 * _GIB, {"half": 125e12, "float32": 15.7e12}, 900e9, 150e9),
     "v100-32": Device(32 * _GIB, {"half": 125e12, "float32": 15.7e12}, 900e9, 150e9),
     "t4": Device(16 * _GIB, {"half": 65e12, "float32": 8.1e12}, 320e9, 16e9),
-    "a100-40": Device(40 * _GIB, {"half": 312e12, "float32": 19.5e12}, 1555e9, 300e9, _A100),
-    "a100-80": Device(80 * _GIB, {"half": 312e12, "float32": 19.5e12}, 2039e9, 300e9, _A100),
-    "h100-80": Device(80 * _GIB, {"half": 989e12, "float32": 67e12}, 3350e9, 450e9),
+    "a100-40": Device(40 * _GIB, {"half": 312e12, "float32": 156e12}, 1555e9, 300e9, _A100),
+    "a100-80": Device(80 * _GIB, {"half": 312e12, "float32": 156e12}, 2039e9, 300e9, _A100),
+    "h100-80": Device(80 * _GIB, {"half": 989e12, "float32": 494e12}, 3350e9, 450e9),
     "tpu-v3": Device(16 * _GIB, {"half": 61.5e12, "float32": 15e12}, 450e9, 82e9),
     "tpu-v4": Device(32 * _GIB, {"half": 275e12, "float32": 69e12}, 1228e9, 150e9),
 }
@@ -102,11 +114,8 @@ class Machine:
             for name in ("devices", "per_host")
             if getattr(self, name) < 1
         ]
-        problems += [
-            f"{name} is {getattr(self, name)}; expected more than 0"
-            for name in ("memory", "flops")
-            if not getattr(self, name) > 0
-        ]
+        problems += _not_positive(self, "memory", "flops", *_RATES)
+        problems += _negative(self, *_ADDED)
         if problems:
             raise ConfigError(problems)
 
@@ -135,12 +144,12 @@ class Machine:
             bandwidth: Of the link between hosts, a device: `100Gbit/s`.
             latency: Of that link: `5us`.
             per_host: Devices of a host, joined by the link of the data sheet.
-            precision: `float32`, or one that computes in 16 bits.
+            precision: A key of `PRECISIONS`; all but `float32` compute in 16 bits.
             efficiency: Share of the data sheet's operations that is attained, above 0 to 1; None
                 for what is known of the device.
 
         Raises:
-            UnknownName: There is no such device.
+            UnknownName: There is no such device, or no such precision.
             BadInput: A number has no unit, a wrong one, or is out of range.
 
         Example:
@@ -150,6 +159,8 @@ class Machine:
         """
         if device not in DEVICES:
             raise UnknownName("device", device, DEVICES)
+        if precision not in PRECISIONS:
+            raise UnknownName("precision", precision, PRECISIONS)
         known = DEVICES[device]
         efficiency = known.attained if efficiency is None else efficiency
         if not 0 < efficiency <= 1:
@@ -164,3 +175,17 @@ class Machine:
             inner=Link(known.link, min(quantities.seconds(latency), 2e-6)),
             per_host=per_host,
         )
+
+
+def _not_positive(of: Link | Machine, *names: str) -> list[str]:
+    given = {name: getattr(of, name) for name in names}
+    return [
+        f"{name} is {value}; expected more than 0"
+        for name, value in given.items()
+        if value is not None and not value > 0
+    ]
+
+
+def _negative(of: Link | Machine, *names: str) -> list[str]:
+    given = {name: getattr(of, name) for name in names}
+    return [f"{n} is {value}; expected 0 or more" for n, value in given.items() if not value >= 0]

@@ -6,16 +6,18 @@ import dataclasses
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from tftrain.keras_api import keras, tf
 from tftrain.planning.machines import Machine
 
 Clock = Callable[[], float]
+Scope = Callable[[], AbstractContextManager[Any]]
+Timed = Callable[[Callable[[], Any]], float]  # seconds of a program's call
 
-_SECONDS = 0.25  # of each measurement
+SECONDS = 0.25  # of each measurement of a rate
 _LEAST = 5
 # What Keras's optimizers write down on the way, by the largest variable: TensorFlow's kernels take
 # an Adam step in several operations. Measured by benchmarks/planner.py.
@@ -23,7 +25,7 @@ UPDATE_SCRATCH = 2.0
 _SIDE = 1024
 _CHANNELS, _PICTURE = 32, 16
 _NUMBERS = 4_000_000
-_STEPS = 60
+STEPS = 60  # of each measurement of an overhead
 _DEEP, _SHALLOW = 12, 2  # layers of the models that tell what a step and a layer cost
 
 
@@ -58,48 +60,61 @@ class Measured:
         return dataclasses.replace(base, **dataclasses.asdict(self), update_scratch=UPDATE_SCRATCH)
 
 
-@contextmanager
-def hasty() -> Iterator[None]:
-    """Measures so briefly that the figures mean nothing, to see whether it works."""
-    global _SECONDS, _STEPS
-    before = _SECONDS, _STEPS
-    _SECONDS, _STEPS = 0.01, 5
-    try:
-        yield
-    finally:
-        _SECONDS, _STEPS = before
-
-
-def measure(rows: int = 64, clock: Clock = time.perf_counter) -> Measured:
+def measure(
+    rows: int = 64,
+    clock: Clock = time.perf_counter,
+    *,
+    seconds: float = SECONDS,
+    steps: int = STEPS,
+) -> Measured:
     """Measures it; takes about five seconds, once TensorFlow is loaded.
 
     Args:
         rows: Examples that a device computes at once, on which rates depend.
         clock: Gives the time in seconds.
+        seconds: For each rate.
+        steps: For each overhead.
     """
-    step, layer = overheads(clock)
-    return rates(rows, clock, step, layer)
+    step, layer = overheads(clock, steps=steps)
+    return rates(rows, clock, step, layer, seconds=seconds)
 
 
 def rates(
-    rows: int, clock: Clock = time.perf_counter, step: float = 0.0, layer: float = 0.0
+    rows: int,
+    clock: Clock = time.perf_counter,
+    step: float = 0.0,
+    layer: float = 0.0,
+    *,
+    seconds: float = SECONDS,
 ) -> Measured:
-    """The rates alone, beside overheads that are known: see `measure`."""
+    """The rates alone, beside overheads that are known.
+
+    Args:
+        rows: Examples that a device computes at once.
+        clock: Gives the time in seconds.
+        step: Seconds that each step of `fit` takes besides.
+        layer: Seconds that each layer adds to it.
+        seconds: For each rate.
+    """
+
+    def timed(program: Callable[[], Any]) -> float:
+        return _seconds(program, clock, seconds)
+
     return Measured(
-        flops=_matrix_rate(rows, clock),
-        convolution_flops=_convolution_rate(rows, clock),
-        memory_bandwidth=_memory_bandwidth(rows, clock),
-        update_rate=_update_rate(clock),
+        flops=_matrix_rate(rows, timed),
+        convolution_flops=_convolution_rate(rows, timed),
+        memory_bandwidth=_memory_bandwidth(rows, timed),
+        update_rate=_update_rate(timed),
         step_overhead=step,
         layer_overhead=layer,
     )
 
 
-def _seconds(program: Callable[[], Any], clock: Clock) -> float:
-    """The median of repeated calls."""
+def _seconds(program: Callable[[], Any], clock: Clock, seconds: float) -> float:
+    """The median of calls that are repeated for so long."""
     program()
     taken: list[float] = []
-    end = clock() + _SECONDS
+    end = clock() + seconds
     while clock() < end or len(taken) < _LEAST:
         started = clock()
         program()
@@ -107,7 +122,7 @@ def _seconds(program: Callable[[], Any], clock: Clock) -> float:
     return statistics.median(taken)
 
 
-def _matrix_rate(rows: int, clock: Clock) -> float:
+def _matrix_rate(rows: int, timed: Timed) -> float:
     x, g = tf.ones([rows, _SIDE]), tf.ones([rows, _SIDE])
     w = tf.ones([_SIDE, _SIDE])
 
@@ -117,10 +132,10 @@ def _matrix_rate(rows: int, clock: Clock) -> float:
         backward = tf.matmul(g, w, transpose_b=True)
         return forward[0, 0] + backward[0, 0] + tf.matmul(x, g, transpose_a=True)[0, 0]
 
-    return 3 * 2 * rows * _SIDE**2 / _seconds(lambda: program().numpy(), clock)
+    return 3 * 2 * rows * _SIDE**2 / timed(lambda: program().numpy())
 
 
-def _convolution_rate(rows: int, clock: Clock) -> float:
+def _convolution_rate(rows: int, timed: Timed) -> float:
     x = tf.ones([rows, _PICTURE, _PICTURE, _CHANNELS])
     w = tf.ones([3, 3, _CHANNELS, _CHANNELS])
 
@@ -133,10 +148,10 @@ def _convolution_rate(rows: int, clock: Clock) -> float:
         return total + to_inputs[0, 0, 0, 0] + to_kernel[0, 0, 0, 0]
 
     operations = 3 * 2 * rows * _PICTURE**2 * 9 * _CHANNELS**2
-    return operations / _seconds(lambda: program().numpy(), clock)
+    return operations / timed(lambda: program().numpy())
 
 
-def _memory_bandwidth(rows: int, clock: Clock) -> float:
+def _memory_bandwidth(rows: int, timed: Timed) -> float:
     x, b = tf.ones([rows, _NUMBERS // rows]), tf.ones([_NUMBERS // rows])
 
     @tf.function(autograph=False)
@@ -144,10 +159,10 @@ def _memory_bandwidth(rows: int, clock: Clock) -> float:
         return tf.nn.relu(tf.nn.bias_add(x, b))[0, 0]
 
     written = 2 * rows * (_NUMBERS // rows)
-    return 2 * 4 * written / _seconds(lambda: program().numpy(), clock)
+    return 2 * 4 * written / timed(lambda: program().numpy())
 
 
-def _update_rate(clock: Clock) -> float:
+def _update_rate(timed: Timed) -> float:
     variable = keras.Variable(tf.zeros([_NUMBERS]))
     optimizer = keras.optimizers.Adam()
     optimizer.build([variable])
@@ -158,33 +173,37 @@ def _update_rate(clock: Clock) -> float:
         optimizer.apply([gradient], [variable])
         return optimizer.iterations.value
 
-    return 4 * (2 + 1 + 2 * 2) * _NUMBERS / _seconds(lambda: program().numpy(), clock)
+    return 4 * (2 + 1 + 2 * 2) * _NUMBERS / timed(lambda: program().numpy())
 
 
 def overheads(
-    clock: Clock = time.perf_counter, scope: Callable[[], AbstractContextManager[Any]] = nullcontext
+    clock: Clock = time.perf_counter,
+    scope: Scope = nullcontext,
+    *,
+    steps: int = STEPS,
 ) -> tuple[float, float]:
     """Seconds that a step of `fit` takes whatever the model, and that each layer adds.
 
     Args:
         clock: Gives the time in seconds.
         scope: In which models are made, such as a strategy's.
+        steps: That are timed of each of two models, after as many that are not.
     """
-    shallow, deep = (_step_of(layers, clock, scope) for layers in (_SHALLOW, _DEEP))
+    shallow, deep = (_step_of(layers, clock, scope, steps) for layers in (_SHALLOW, _DEEP))
     layer = max(0.0, (deep - shallow) / (_DEEP - _SHALLOW))
     return max(0.0, shallow - _SHALLOW * layer), layer
 
 
-def _step_of(layers: int, clock: Clock, scope: Callable[[], AbstractContextManager[Any]]) -> float:
+def _step_of(layers: int, clock: Clock, scope: Scope, steps: int) -> float:
     with scope():
         hidden = [keras.layers.Dense(8, activation="relu") for _ in range(layers - 1)]
         model = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(2)])
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    x, y = tf.zeros([8 * _STEPS, 8]), tf.zeros([8 * _STEPS], "int32")
+    x, y = tf.zeros([8 * steps, 8]), tf.zeros([8 * steps], "int32")
     stamps: list[float] = []
     note = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: stamps.append(clock())
     )
     model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[note])
-    later = stamps[_STEPS:]
+    later = stamps[steps:]
     return statistics.median(after - before for before, after in itertools.pairwise(later))

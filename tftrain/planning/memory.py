@@ -114,7 +114,7 @@ def _of_stage(
     if training.remat == "full":
         activations += max(_whole(layer, tensor).size(of.activation) for layer in stage) * rows
     largest = max(layer.output for layer in stage) * of.activation * rows
-    variable = max(layer.largest for layer in stage)
+    variable = max(layer.largest / layer.parts(tensor) for layer in stage)
     return Memory(
         weights=parameters * of.weight + untrained * of.weight,
         gradients=parameters * of.gradient * (2 if accumulates else 1),
@@ -123,7 +123,7 @@ def _of_stage(
         # The gradients of a layer's inputs and outputs; or what comes after activations are gone.
         scratch=max(
             2 * largest,
-            update_scratch * variable * of.slot / tensor - activations,
+            update_scratch * variable * of.slot - activations,
             exchange_copies * parameters * of.gradient - activations,
         ),
         reserved=reserved,
@@ -135,15 +135,12 @@ def _activations(layer: LayerProfile, training: Training, tensor: int) -> float:
     of = training.item_bytes.activation
     if training.remat == "full":
         return layer.output * of  # the next layer's input: all else is computed again
-    if training.remat == "selective":
-        cheap = 0.0
-    else:
-        cheap = layer.kept_cheap.size(of) / (tensor if layer.is_split(tensor) else 1)
-    parts = tensor if layer.is_split(tensor) else 1
-    return layer.kept.size(of) + layer.kept_split.size(of) / parts + cheap
+    cheap = 0.0 if training.remat == "selective" else layer.kept_cheap.size(of)
+    return layer.kept.size(of) + (layer.kept_split.size(of) + cheap) / layer.parts(tensor)
 
 
 def _whole(layer: LayerProfile, tensor: int) -> Kept:
-    parts = tensor if layer.is_split(tensor) else 1
+    """What one example keeps of a layer in one device, nothing of it computed again."""
+    parts = layer.parts(tensor)
     split = layer.kept_split + layer.kept_cheap
     return layer.kept + Kept(split.floats / parts, split.masks / parts)

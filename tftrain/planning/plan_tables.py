@@ -65,8 +65,7 @@ def _row(rank: int, plan: Plan) -> tuple[str, ...]:
         quantities.shown_size(plan.memory.total),
         quantities.shown_seconds(plan.step_seconds),
         f"{plan.examples_per_second:,.4g}",
-        *(f"{part / plan.step_seconds:.0%}" for part in (seconds.compute, communication)),
-        f"{seconds.bubble / plan.step_seconds:.0%}",
+        *(f"{plan.share(part):.0%}" for part in (seconds.compute, communication, seconds.bubble)),
     )
 
 

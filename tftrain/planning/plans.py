@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,7 +33,6 @@ class Plan:
         seconds: Of a step.
         batch: Examples of a step.
         limit: Bytes that a device has.
-        stages_of: Names of the layers of each stage.
     """
 
     split: Split
@@ -40,7 +40,6 @@ class Plan:
     seconds: StepSeconds
     batch: int
     limit: float
-    stages_of: tuple[tuple[str, ...], ...]
 
     @property
     def data(self) -> int:
@@ -79,18 +78,21 @@ class Plan:
 
     @property
     def examples_per_second(self) -> float:
-        """Of all devices together."""
-        return self.batch / self.step_seconds
+        """Of all devices together; infinite where nothing is known to take time."""
+        return self.batch / self.step_seconds if self.step_seconds else math.inf
+
+    def share(self, seconds: float) -> float:
+        """What part of a step a time is; 0 where the step takes none."""
+        return seconds / self.step_seconds if self.step_seconds else 0.0
 
     @property
     def why(self) -> str:
         """What holds it back, in a line."""
         parts = dataclasses.asdict(self.seconds)
         most = max(parts, key=lambda name: parts[name])
-        share = parts[most] / self.step_seconds if self.step_seconds else 0.0
         room = quantities.shown_size(abs(self.limit - self.memory.total))
         spare = f"{room} to spare" if self.fits else f"{room} too much"
-        return f"{share:.0%} of a step is {most}; {spare} on the fullest device"
+        return f"{self.share(parts[most]):.0%} of a step is {most}; {spare} on the fullest device"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -115,6 +117,8 @@ class Plans:
         training: The settings.
         feasible: Ranked.
         refused: The one that needs the least memory first.
+        allowed: Which combinations came into question; None: every one.
+        balance: What stages were to share evenly; None: the time of computing.
     """
 
     profile: ModelProfile
@@ -122,6 +126,8 @@ class Plans:
     training: Training
     feasible: tuple[Plan, ...]
     refused: tuple[Plan, ...]
+    allowed: Allowed | None = None
+    balance: Balance | None = None
 
     @property
     def best(self) -> Plan:
@@ -137,7 +143,7 @@ class Plans:
         return self.feasible[0]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The model, the machine, the settings and all plans, for JSON."""
         return {
             "model": {
                 "name": self.profile.name,
@@ -158,7 +164,7 @@ class Plans:
         return table(self)
 
     def to_json(self) -> str:
-        """The same as text."""
+        """`as_dict` as text."""
         return json.dumps(self.as_dict(), indent=2)
 
 
@@ -202,11 +208,28 @@ def plan(
         if allowed is None or allowed(split)
     ]
     if not made:
-        raise ConfigError([f"no way to share {machine.devices} devices comes into question"])
-    best = list(_fewest_micro_batches(made))
+        raise _none_allowed(machine, training)
+    best = list(_best_micro_batches(made))
     feasible = sorted((each for each in best if each.fits), key=lambda each: each.step_seconds)
     refused = sorted((each for each in best if not each.fits), key=lambda each: each.memory.total)
-    return Plans(profile, machine, training, tuple(feasible), tuple(refused))
+    return Plans(
+        profile,
+        machine,
+        training,
+        tuple(feasible),
+        tuple(refused),
+        allowed=allowed,
+        balance=balance,
+    )
+
+
+def _none_allowed(machine: Machine, training: Training) -> ConfigError:
+    return ConfigError(
+        [
+            f"no way to share {machine.devices} devices comes into question: `allowed` refuses "
+            f"every one for a batch of {training.batch}; expected it to accept some"
+        ]
+    )
 
 
 class _Stages:
@@ -252,12 +275,11 @@ def _plan(
         exchange_copies=machine.exchange_copies if split.data > 1 else 0.0,
     )
     seconds = step_time.of_stages(profile, layers, machine, training, split)
-    names = tuple(tuple(layer.name for layer in stage) for stage in layers)
-    return Plan(split, held, seconds, training.batch, machine.memory, names)
+    return Plan(split, held, seconds, training.batch, machine.memory)
 
 
-def _fewest_micro_batches(plans: list[Plan]) -> Iterator[Plan]:
-    """Of each combination the fastest number of micro-batches that fits, or the smallest."""
+def _best_micro_batches(plans: list[Plan]) -> Iterator[Plan]:
+    """Of each combination the fastest that fits, or the one that needs the least memory."""
     groups: dict[tuple[int, int, int], list[Plan]] = {}
     for each in plans:
         groups.setdefault((each.data, each.tensor, each.stages), []).append(each)

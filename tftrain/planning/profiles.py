@@ -16,7 +16,7 @@ class Kept:
 
     Attributes:
         floats: Numbers, at the precision of the computation.
-        masks: Bytes, as of dropout's masks.
+        masks: Bytes of what has one precision whatever that of the computation, as dropout's masks.
     """
 
     floats: float = 0.0
@@ -53,7 +53,7 @@ class LayerProfile:
         reduced_forward: Numbers an example that are all-reduced over the tensor axis in the
             forward pass, if the layer is split.
         reduced_backward: Likewise in the backward pass.
-        reductions: All-reduces of both passes together.
+        reductions: All-reduces of each pass that has any.
     """
 
     name: str
@@ -71,7 +71,7 @@ class LayerProfile:
     divisor: int = 1
     reduced_forward: float = 0.0
     reduced_backward: float = 0.0
-    reductions: int = 0
+    reductions: int = 1
 
     @functools.cached_property
     def parameters(self) -> int:
@@ -87,11 +87,13 @@ class LayerProfile:
         """Whether a tensor axis of this length splits it."""
         return tensor > 1 and self.split > 0 and self.divisor % tensor == 0
 
+    def parts(self, tensor: int) -> int:
+        """Into how many parts a tensor axis of this length splits it: 1 where it does not."""
+        return tensor if self.is_split(tensor) else 1
+
     def held(self, tensor: int) -> float:
         """Trained parameters that one member of a tensor axis holds."""
-        if not self.is_split(tensor):
-            return float(self.parameters)
-        return self.parameters - self.split + self.split / tensor
+        return self.parameters - self.split + self.split / self.parts(tensor)
 
 
 @dataclasses.dataclass(frozen=True)

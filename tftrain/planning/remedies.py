@@ -19,7 +19,7 @@ def nothing_fits(tried: plans.Plans, allowed: plans.Allowed | None = None) -> Pl
 
     Args:
         tried: Without a feasible plan.
-        allowed: Which combinations come into question.
+        allowed: Which combinations remedies may take; None: those that came into question.
     """
     nearest = tried.refused[0]
     short = nearest.memory.total - nearest.limit
@@ -29,17 +29,13 @@ def nothing_fits(tried: plans.Plans, allowed: plans.Allowed | None = None) -> Pl
         for name, value in dataclasses.asdict(nearest.memory).items()
         if value >= 0.005 * nearest.memory.total
     )
-    helpful = list(_helpful(tried, allowed))
-    remedy = (
-        f"what would help, each by itself: {'; '.join(helpful)}"
-        if helpful
-        else (f"expected {shown(nearest.memory.total)} of memory a device")
-    )
+    helpful = "; ".join(_helpful(tried, allowed or tried.allowed))
     return PlanError(
         [
             f"{tried.profile.name} does not fit {_devices(tried.machine)}: the plan that needs "
             f"least ({described(nearest)}) is short of {shown(short)} on its fullest device, which "
-            f"needs {shown(nearest.memory.total)} ({parts}); {remedy}"
+            f"needs {shown(nearest.memory.total)} ({parts}); what would help, each by itself: "
+            f"{helpful}"
         ]
     )
 
@@ -71,7 +67,7 @@ def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]
         if _fits(tried, allowed, machine=more):
             yield f"{factor * machine.devices} devices"
             break
-    yield f"{quantities.shown_size(tried.refused[0].memory.total)} a device"
+    yield f"{_enough(tried.refused[0].memory.total)} a device"
     for changed, meaning in _changes(training):
         if _fits(tried, allowed, training=changed):
             yield meaning
@@ -79,6 +75,11 @@ def _helpful(tried: plans.Plans, allowed: plans.Allowed | None) -> Iterator[str]
         if _fits(tried, allowed, training=dataclasses.replace(training, batch=batch)):
             yield f"a batch of {batch:,}"
             break
+
+
+def _enough(needed: float) -> str:
+    """No less than is needed, though it is shown rounded to three digits."""
+    return quantities.shown_size(1.006 * needed)
 
 
 def _changes(training: Training) -> Iterator[tuple[Training, str]]:
@@ -108,4 +109,5 @@ def _fits(
     training: Training | None = None,
 ) -> bool:
     machine, training = machine or tried.machine, training or tried.training
-    return bool(plans.plan(tried.profile, machine, training, allowed=allowed).feasible)
+    found = plans.plan(tried.profile, machine, training, allowed=allowed, balance=tried.balance)
+    return bool(found.feasible)

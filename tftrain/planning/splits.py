@@ -29,7 +29,7 @@ def splits(profile: ModelProfile, machine: Machine, training: Training) -> Itera
 
 def _counts(devices: int) -> list[int]:
     """All of the devices, and numbers of fewer that share work evenly."""
-    powers = {2**power for power in range(devices.bit_length()) if 2**power <= devices}
+    powers = {2**power for power in range(devices.bit_length())}
     return sorted({*_divisors(devices), *powers}, reverse=True)
 
 

@@ -99,8 +99,9 @@ def of_stages(
     )
     compute = split.micro_batches * busiest
     waits = (split.stages - 1) * (busiest + reduced + passed)
-    exchange = max(_exchanged(stage, machine, training, split) for stage in stages)
-    hidden = min(training.overlap * exchange, 2 / 3 * compute)
+    exchange = max(_exchanged(stage, profile, machine, training, split) for stage in stages)
+    # Gradients are whole, and can be sent, from the last micro-batch's backward pass on.
+    hidden = min(training.overlap * exchange, 2 / 3 * busiest)
     return StepSeconds(
         compute,
         tensor=split.micro_batches * reduced,
@@ -116,7 +117,6 @@ def compute_seconds(
     layer: LayerProfile, machine: Machine, training: Training, tensor: int = 1
 ) -> float:
     """Seconds of one example's passes through a layer, in one device."""
-    parts = tensor if layer.is_split(tensor) else 1
     again = training.remat == "full"
     matrices = (layer.flops - layer.convolution_flops) / machine.flops
     convolutions = layer.convolution_flops / (machine.convolution_flops or machine.flops)
@@ -124,7 +124,7 @@ def compute_seconds(
     if machine.memory_bandwidth is not None:
         moved = layer.touched * training.item_bytes.activation * 2 / machine.memory_bandwidth
     products = (1 + layer.backward + again) * (matrices + convolutions)
-    return (products + (_TOUCHED + again) * moved) / parts
+    return (products + (_TOUCHED + again) * moved) / layer.parts(tensor)
 
 
 def _computed(
@@ -138,36 +138,48 @@ def _reduced(stage: Stage, machine: Machine, training: Training, tensor: int, ro
     """All-reduces over the tensor axis for one micro-batch."""
     link = machine.link_of(tensor)
     total = 0.0
+    forward_passes = 2 if training.remat == "full" else 1
     for layer in stage:
         if layer.is_split(tensor):
-            numbers = layer.reduced_forward + layer.reduced_backward
-            numbers += layer.reduced_forward * (training.remat == "full")
-            payload = numbers * rows * training.item_bytes.activation
-            rounds = 2 * (tensor - 1) * max(0, layer.reductions - 1)
-            total += collectives.ring_all_reduce(payload, tensor, link) + rounds * link.latency
+            for numbers, passes in (
+                (layer.reduced_forward, forward_passes),
+                (layer.reduced_backward, 1),
+            ):
+                payload = numbers * rows * training.item_bytes.activation / layer.reductions
+                reduced = collectives.ring_all_reduce(payload, tensor, link)
+                total += passes * layer.reductions * reduced
     return total
 
 
 def _passed(stage: Stage, machine: Machine, training: Training, split: Split, rows: float) -> float:
-    """What goes to the next stage and comes back as its gradient, for one micro-batch."""
+    """What goes to the next stage and comes back as its gradient, for one micro-batch.
+
+    Each member of a tensor axis sends its part alone: Narayanan et al., section 4.1.
+    """
     link = machine.link_of(split.tensor * split.stages)
     payload = stage[-1].output * rows * training.item_bytes.activation / split.tensor
     return 2 * collectives.passed_on(payload, link)
 
 
-def _exchanged(stage: Stage, machine: Machine, training: Training, split: Split) -> float:
+def _exchanged(
+    stage: Stage, profile: ModelProfile, machine: Machine, training: Training, split: Split
+) -> float:
     """Gradients of one stage summed over the replicas."""
     if split.data == 1 and training.exchange == "ring":
         return 0.0
-    parameters = sum(layer.held(split.tensor) for layer in stage)
-    whole = parameters * training.item_bytes.gradient
-    codec = training.codec
-    payload = whole if codec is None else 4 * parameters * codec.share
-    link = machine.link_of(split.devices)
+    held = sum(layer.held(split.tensor) for layer in stage)
+    gradient, codec = _sent_bytes(training), training.codec
+    payload, link = held * gradient, machine.link_of(split.devices)
     if training.exchange == "ps":
-        weights = parameters * min(4, training.item_bytes.weight)
+        weight = min(4, training.item_bytes.weight)
+        # Servers are no devices of a host; they hold all stages, and all parts of a tensor axis.
         seconds = collectives.parameter_servers(
-            payload, weights, split.data, training.servers, link
+            profile.parameters * gradient,
+            profile.parameters * weight,
+            split.data,
+            training.servers,
+            machine.link,
+            worker=held * (gradient + weight),
         )
     elif codec is not None and codec.gathered:
         seconds = collectives.ring_all_gather(payload, split.data, link)
@@ -176,6 +188,12 @@ def _exchanged(stage: Stage, machine: Machine, training: Training, split: Split)
     if machine.exchange_rate is not None:
         seconds += payload / machine.exchange_rate
     return seconds
+
+
+def _sent_bytes(training: Training) -> float:
+    """Bytes by which a replica sends a gradient's number."""
+    codec = training.codec
+    return training.item_bytes.gradient if codec is None else 4 * codec.share
 
 
 def _updated(

@@ -26,13 +26,25 @@ class Trace:
         layers: In the order in which they are called.
         forward: The operations of each layer, in their order.
         kept: Tensors that the backward pass takes from the forward pass, by the layer's place.
+        returned: Numbers of one example that each layer's calls return.
         crossing: Numbers of one example that go from layers up to each to those behind it.
     """
 
     layers: tuple[Any, ...]
     forward: tuple[tuple[Any, ...], ...]
     kept: tuple[tuple[Any, ...], ...]
+    returned: tuple[float, ...]
     crossing: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    """A call of a layer: the layer's place, its operations as a range, numbers of one example."""
+
+    place: int
+    first: int
+    end: int
+    returned: float
 
 
 def trace(model: Any, shapes: Any) -> Trace:
@@ -45,12 +57,12 @@ def trace(model: Any, shapes: Any) -> Trace:
     inputs = keras.tree.map_structure(_placeholder, shapes)
     graph = tf.compat.v1.get_default_graph()
     layers = list(leaves(model))
-    calls: list[tuple[int, int, int]] = []  # place of the layer, first operation, one past the last
+    calls: list[_Call] = []
     before = len(graph.get_operations())
     with _noting_calls(layers, calls):
         outputs = model(inputs, training=True)
     end = len(graph.get_operations())
-    owner = _owners(layers, calls, before, end)
+    owner = _owners(calls, before, end)
     variables = [each.value for each in model.trainable_variables]
     flat = [each for each in keras.tree.flatten(outputs) if each.dtype.is_floating]
     tf.gradients([tf.reduce_sum(tf.cast(each, "float32")) for each in flat], variables)
@@ -65,6 +77,7 @@ def trace(model: Any, shapes: Any) -> Trace:
         tuple(layers[place] for place in order),
         tuple(tuple(by_layer[place]) for place in order),
         tuple(tuple(kept.get(place, ())) for place in order),
+        tuple(sum(call.returned for call in calls if call.place == place) for place in order),
         tuple(_crossing(everything[before:end], owned, order)),
     )
 
@@ -93,17 +106,18 @@ def _placeholder(given: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _noting_calls(layers: Sequence[Any], calls: list[tuple[int, int, int]]) -> Iterator[None]:
-    """Notes the operations that each layer's `call` adds to the graph."""
+def _noting_calls(layers: Sequence[Any], calls: list[_Call]) -> Iterator[None]:
+    """Notes the operations that each layer's `call` adds to the graph, and what it returns."""
     graph = tf.compat.v1.get_default_graph()
 
     def noting(place: int, call: Any) -> Any:
         def noted(*args: Any, **kwargs: Any) -> Any:
             first = len(graph.get_operations())
-            try:
-                return call(*args, **kwargs)
-            finally:
-                calls.append((place, first, len(graph.get_operations())))
+            result = call(*args, **kwargs)
+            tensors = [each for each in keras.tree.flatten(result) if tf.is_tensor(each)]
+            numbers = sum(of_one(each) for each in tensors if grows(each))
+            calls.append(_Call(place, first, len(graph.get_operations()), numbers))
+            return result
 
         return noted
 
@@ -116,23 +130,21 @@ def _noting_calls(layers: Sequence[Any], calls: list[tuple[int, int, int]]) -> I
             object.__delattr__(layer, "call")
 
 
-def _owners(
-    layers: Sequence[Any], calls: list[tuple[int, int, int]], before: int, end: int
-) -> dict[int, int]:
+def _owners(calls: Sequence[_Call], before: int, end: int) -> dict[int, int]:
     """Which layer's place each operation belongs to; what is between layers, to the one before."""
     owner: dict[int, int] = {}
-    for place, first, last in calls:
-        for index in range(first, last):
-            owner.setdefault(index, place)
-    current = calls[0][0] if calls else 0
+    for call in calls:
+        for index in range(call.first, call.end):
+            owner.setdefault(index, call.place)
+    current = calls[0].place if calls else 0
     for index in range(before, end):
         current = owner.setdefault(index, current)
     return owner
 
 
-def _called(calls: list[tuple[int, int, int]], count: int) -> list[int]:
+def _called(calls: Sequence[_Call], count: int) -> list[int]:
     """Places in the order of the first call; layers that are never called come last."""
-    order = dict.fromkeys(place for place, _, _ in calls)
+    order = dict.fromkeys(call.place for call in calls)
     return [*order, *(place for place in range(count) if place not in order)]
 
 

@@ -9,22 +9,27 @@ from collections.abc import Callable, Iterable
 from tftrain.errors import ConfigError, UnknownName
 from tftrain.planning.profiles import ModelProfile, Shape
 
-# Numbers an optimizer keeps for each parameter. That of Keras models is counted from the model.
+# Numbers that an optimizer of tftrain.optim keeps for each parameter, muon for those of matrices;
+# of a compiled Keras model they are counted.
 SLOTS = {
+    "gd": 0.0,
     "sgd": 0.0,
     "momentum": 1.0,
     "rmsprop": 1.0,
     "adagrad": 1.0,
     "lion": 1.0,
     "lars": 1.0,
+    "muon": 1.0,
     "adam": 2.0,
+    "adamax": 2.0,
     "adamw": 2.0,
+    "schedule_free_adamw": 2.0,
     "nadam": 2.0,
     "lamb": 2.0,
     "adadelta": 2.0,
     "ftrl": 2.0,
 }
-ADAFACTOR = "adafactor"  # rows and columns of matrices instead of all their elements
+ADAFACTOR = "adafactor"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,13 +166,14 @@ class Training:
         if self.optimizer is None and profile.slots is not None:
             return profile.slots
         if self.optimizer == ADAFACTOR:
-            kept = sum(map(_rows_and_columns, profile.shapes))
-            return kept / max(1, profile.parameters)
+            return sum(map(_adafactor, profile.shapes)) / max(1, profile.parameters)
         return SLOTS[self.optimizer or "adam"]
 
 
-def _rows_and_columns(shape: Shape) -> int:
-    """Shazeer and Stern, *Adafactor*, 2018, section 3; other shapes keep all their elements."""
-    if len(shape) < 2:
-        return math.prod(shape)
-    return math.prod(shape[:-1]) + math.prod((*shape[:-2], shape[-1]))
+def _adafactor(shape: Shape) -> int:
+    """Rows and columns (Shazeer and Stern, 2018, section 3), and all elements.
+
+    The last are what the paper does without: Keras makes a velocity for each variable, used or not.
+    """
+    factors = math.prod(shape[:-1]) + math.prod((*shape[:-2], shape[-1])) if len(shape) > 1 else 0
+    return math.prod(shape) + factors

@@ -114,7 +114,7 @@ def _block(name: str, width: int, heads: int, sequence: int) -> LayerProfile:
         divisor=heads,
         reduced_forward=2 * numbers,
         reduced_backward=2 * numbers,
-        reductions=4,
+        reductions=2,
     )
 
 
@@ -129,7 +129,6 @@ def _embedding(width: int, vocabulary: int, sequence: int) -> LayerProfile:
         split=vocabulary * width,
         divisor=_padded(vocabulary),
         reduced_forward=numbers,
-        reductions=1,
     )
 
 
@@ -141,12 +140,11 @@ def _head(width: int, vocabulary: int, sequence: int) -> LayerProfile:
         flops=2 * sequence * width * vocabulary,
         touched=3 * sequence * vocabulary,
         kept=Kept(2 * sequence * width),
-        kept_split=Kept(2 * sequence * vocabulary),  # logits in float32: twice what is computed in
+        kept_split=Kept(masks=4 * sequence * vocabulary),  # logits, always in float32
         output=0,
-        split=1,
+        split=1,  # its work is divided, of its own parameters none: those of a norm
         divisor=_padded(vocabulary),
         reduced_backward=sequence * width,
-        reductions=1,
     )
 
 

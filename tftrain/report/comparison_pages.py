@@ -16,7 +16,6 @@ from tftrain.text_tables import heading, shown
 
 _PAIRS = ("runs", "difference, points", "95% interval", "only the first is right",
           "only the second is right", "p")  # fmt: skip
-_JUDGED = ("name", "accuracy", "accuracy_interval", "loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +40,7 @@ def render_comparison(page: ComparisonPage) -> str:
     names = [run["name"] for run in page.comparison["runs"]]
     made = [
         _verdicts(page.comparison, page.figure),
-        _runs(page.comparison["runs"]),
+        _runs(page.comparison["runs"], page.comparison["facts"]),
         _curves(names, page.metrics),
         _settings(names, page.comparison["settings"]),
         _commands(page.folders),
@@ -92,11 +91,9 @@ def _pair(one: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _runs(runs: Sequence[Mapping[str, Any]]) -> Section:
-    facts = dict.fromkeys(name for run in runs for name in run if name not in _JUDGED)
-    known = [name for name in facts if any(run.get(name) is not None for run in runs)]
-    columns = ("run", "accuracy", "95% interval", "loss", *map(heading, known))
-    rows = [(*_judged(run), *(_shown(run.get(name)) for name in known)) for run in runs]
+def _runs(runs: Sequence[Mapping[str, Any]], facts: Sequence[str]) -> Section:
+    columns = ("run", "accuracy", "95% interval", "loss", *map(heading, facts))
+    rows = [(*_judged(run), *(_shown(run.get(name)) for name in facts)) for run in runs]
     return Section(
         "runs", "Quality and speed", tables=[Table(columns, rows, "Quality and speed of each run")]
     )

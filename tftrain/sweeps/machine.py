@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tftrain import quantities
 from tftrain.control_groups import memory_here
 from tftrain.distribute import allocation, cores
 from tftrain.distribute.allocation import Share
@@ -48,14 +49,15 @@ def divided(
 
 
 def _wrong_memory(parallel: int, each: int) -> Iterator[str]:
+    shown = quantities.shown_size
     if each < LEAST_MEMORY:
         yield (
-            f"memory is {each >> 20} MiB a trial; the smallest training needs about "
-            f"{LEAST_MEMORY >> 20} MiB"
+            f"memory is {shown(each)} a trial; expected {shown(LEAST_MEMORY)} or more, which the "
+            "smallest training needs"
         )
     there = memory_here()
     if parallel * each > there:
         yield (
-            f"memory is {each >> 20:,} MiB a trial, {parallel * each >> 20:,} for {parallel} side "
-            f"by side, and this machine has {there >> 20:,}: fewer side by side, or less each"
+            f"memory is {shown(each)} a trial, {shown(parallel * each)} for {parallel} side by "
+            f"side, and this machine has {shown(there)}: fewer side by side, or less each"
         )

@@ -1,26 +1,17 @@
 """Training in stages equals training on one device; jobs in processes with devices of their own."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests import warm_python
+from tests.launched_job import reported
 
 HERE = Path(__file__).parent
 
 
-def result(job, *arguments):
-    command = warm_python.command(HERE / job, *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
-
-
 @pytest.fixture(scope="module")
 def differences():
-    return result("equality_job.py")
+    return reported(HERE / "equality_job.py", limit=500)
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn", "residual", "several", "masked"])
@@ -32,7 +23,7 @@ def test_fifty_steps_equal_one_device(differences, model):
 
 @pytest.fixture(scope="module")
 def behaviour(tmp_path_factory):
-    return result("behaviour_job.py", tmp_path_factory.mktemp("pipeline"))
+    return reported(HERE / "behaviour_job.py", tmp_path_factory.mktemp("pipeline"), limit=500)
 
 
 def test_what_devices_hold_is_told_when_a_training_begins(behaviour):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.launched_job import run
+from tests.launched_job import arrays
 from tests.training.finetuning.conftest import network
 from tftrain import data, optim, training
 from tftrain.keras_api import keras
@@ -43,10 +43,7 @@ def tuned(source, **options):
 
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory):
-    out = tmp_path_factory.mktemp("mirrored") / "out.npz"
-    done = run([JOB, out], limit=300)
-    assert done.status == 0, done.output[-4000:]
-    return dict(np.load(out))
+    return arrays(JOB, tmp_path_factory.mktemp("mirrored"))
 
 
 def test_weights_and_optimizer_end_as_on_one(mirrored):
