@@ -24,28 +24,44 @@ def cut(
         >>> [[each.name for each in stage] for stage in cut(layers, 2, lambda each: each.flops)]
         [['a', 'b', 'c'], ['d']]
     """
-    works = [work(layer) for layer in layers]
+    starts = [0, *even_cuts([work(layer) for layer in layers], stages)]
+    ends = [*starts[1:], len(layers)]
+    return [tuple(layers[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def even_cuts(works: Sequence[float], parts: int) -> list[int]:
+    """Cuts a sequence into contiguous parts, none empty, with the least largest sum.
+
+    Args:
+        works: `parts` or more.
+        parts: How many.
+
+    Returns:
+        The first index of each part but the first.
+
+    Example:
+        >>> even_cuts([4, 4, 1, 1, 6], 3)
+        [1, 4]
+    """
     low, high = max(works), sum(works)
     for _ in range(50):
         middle = (low + high) / 2
-        if len(_filled(works, middle, stages)) <= stages:
+        if len(_cuts_at(works, middle, parts)) < parts:
             high = middle
         else:
             low = middle
-    bounds = _filled(works, high * (1 + 1e-9), stages)
-    starts = [0, *bounds[:-1]]
-    return [tuple(layers[start:end]) for start, end in zip(starts, bounds, strict=True)]
+    return _cuts_at(works, high * (1 + 1e-9), parts)
 
 
-def _filled(works: Sequence[float], limit: float, stages: int) -> list[int]:
-    """Where stages end that are filled up to a limit, with a layer left for each of the rest."""
-    ends: list[int] = []
+def _cuts_at(works: Sequence[float], limit: float, parts: int) -> list[int]:
+    """Cuts that fill parts up to a limit, and leave something for each of the rest."""
+    cuts: list[int] = []
     total = 0.0
     for index, each in enumerate(works):
-        begun = index > (ends[-1] if ends else 0)
-        left = stages - len(ends) - 1  # stages after the one that is being filled
+        begun = index > (cuts[-1] if cuts else 0)
+        left = parts - len(cuts) - 1  # parts after the one that is being filled
         if begun and (total + each > limit or len(works) - index <= left):
-            ends.append(index)
+            cuts.append(index)
             total = 0.0
         total += each
-    return [*ends, len(works)]
+    return cuts

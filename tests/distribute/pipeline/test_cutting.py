@@ -1,8 +1,4 @@
-import itertools
-
 import keras
-from hypothesis import given, settings
-from hypothesis import strategies as some
 
 from tftrain.distribute.pipeline import cutting
 from tftrain.distribute.pipeline.layer_graph import LayerGraph
@@ -12,18 +8,6 @@ layers = keras.layers
 
 def names(parts):
     return [[node.operation.name for node in part] for part in parts]
-
-
-@settings(max_examples=40, deadline=None)
-@given(some.lists(some.integers(0, 20), min_size=1, max_size=7), some.integers(1, 4))
-def test_no_other_cuts_have_a_smaller_largest_part(sizes, parts):
-    parts = min(parts, len(sizes))
-    inner = range(1, len(sizes))
-    largest = {
-        cuts: max(sum(sizes[a:b]) for a, b in itertools.pairwise([0, *cuts, len(sizes)]))
-        for cuts in itertools.combinations(inner, parts - 1)
-    }
-    assert largest[tuple(cutting.even_cuts(sizes, parts))] == min(largest.values())
 
 
 def test_weightless_layers_stay_with_the_layer_before():

@@ -11,6 +11,7 @@ from typing import Any
 
 from tftrain.distribute.pipeline.layer_graph import LayerGraph
 from tftrain.errors import StrategyError
+from tftrain.planning.stages import even_cuts
 
 
 def balanced(graph: LayerGraph, stages: int) -> list[int]:
@@ -30,36 +31,6 @@ def balanced(graph: LayerGraph, stages: int) -> list[int]:
     ends = [*begins[1:], len(graph.nodes)]
     sizes = [graph.bytes_of(begin, end) for begin, end in zip(begins, ends, strict=True)]
     return [0, *(begins[cut] for cut in even_cuts(sizes, stages))]
-
-
-def even_cuts(sizes: Sequence[int], parts: int) -> list[int]:
-    """Cuts a sequence into contiguous parts, none empty, with the least largest sum.
-
-    Returns:
-        The first index of each part but the first.
-
-    Example:
-        >>> even_cuts([4, 4, 1, 1, 6], 3)
-        [1, 4]
-    """
-    sums = [0]
-    for size in sizes:
-        sums.append(sums[-1] + size)
-    best = [[0.0] + [float("inf")] * len(sizes)]  # best[p][n]: the first n sizes in p parts
-    cuts: list[list[int]] = [[0] * (len(sizes) + 1)]
-    for part in range(1, parts + 1):
-        row, chosen = [float("inf")] * (len(sizes) + 1), [0] * (len(sizes) + 1)
-        for n in range(part, len(sizes) + 1):
-            row[n], chosen[n] = min(
-                (max(best[part - 1][cut], sums[n] - sums[cut]), cut) for cut in range(part - 1, n)
-            )
-        best.append(row)
-        cuts.append(chosen)
-    found, n = [], len(sizes)
-    for part in range(parts, 1, -1):
-        n = cuts[part][n]
-        found.append(n)
-    return found[::-1]
 
 
 def at_layers(graph: LayerGraph, cut: Sequence[str]) -> list[int]:
