@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import warm_python
+
 os.environ["MPLBACKEND"] = "agg"
 gc.disable()  # until all is collected, which makes little garbage
 
@@ -134,19 +136,25 @@ def finished_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def python():
     """Runs Python code in a clean process."""
+    return lambda code, **environment: run_code([sys.executable], code, environment)
 
-    def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_USE_LEGACY_KERAS")
-        }
-        return subprocess.run(
-            [sys.executable, "-c", code],
-            env={**clean, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def forked():
+    """Runs Python code in a process of its own in which the libraries have been imported."""
+    return lambda code, **environment: run_code(warm_python.command(), code, environment)
+
+
+def run_code(python, code, environment) -> subprocess.CompletedProcess[str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_USE_LEGACY_KERAS")
+    }
+    return subprocess.run(
+        [*python, "-c", code],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )

@@ -1,10 +1,10 @@
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
+from tests import warm_python
 from tests.launched_job import JOBS, ROOT
 from tftrain.distribute import strategies, tpu
 from tftrain.distribute.clusters import Cluster
@@ -17,7 +17,7 @@ NO_OPTIONS = {"devices": None, "sync_every": None}
 @pytest.fixture(scope="module")
 def one_machine():
     done = subprocess.run(
-        [sys.executable, str(JOBS / "one_machine.py")],
+        warm_python.command(JOBS / "one_machine.py"),
         capture_output=True,
         text=True,
         timeout=100,
