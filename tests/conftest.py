@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import warm_python
+from tests import patient_companion, warm_python
+from tftrain import companion_process
 
 os.environ["MPLBACKEND"] = "agg"
+companion_process._PROGRAM = patient_companion.__name__
 gc.disable()  # until all is collected, which makes little garbage
 
 # Begun first, so that no process is left alone with one of them at the end; those that start
