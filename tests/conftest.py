@@ -13,7 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import patient_companion, warm_python
+from tftrain import companion_process
+
 os.environ["MPLBACKEND"] = "agg"
+companion_process._PROGRAM = patient_companion.__name__
 gc.disable()  # until all is collected, which makes little garbage
 
 # Begun first, so that no process is left alone with one of them at the end; those that start
@@ -67,8 +71,13 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """What was collected stays to the end: the garbage collector need not look at it again."""
+    """What was collected stays to the end: the garbage collector need not look at it again.
+
+    Most of what traces of graphs leave is gone before the ten thousandth object: looking earlier
+    takes it for old, and all that is old is looked at again each time it has grown by a quarter.
+    """
     gc.freeze()
+    gc.set_threshold(10_000, 20, 10)
     gc.enable()
 
 
@@ -134,19 +143,25 @@ def finished_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def python():
     """Runs Python code in a clean process."""
+    return lambda code, **environment: run_code([sys.executable], code, environment)
 
-    def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_USE_LEGACY_KERAS")
-        }
-        return subprocess.run(
-            [sys.executable, "-c", code],
-            env={**clean, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def forked():
+    """Runs Python code in a process of its own in which the libraries have been imported."""
+    return lambda code, **environment: run_code(warm_python.command(), code, environment)
+
+
+def run_code(python, code, environment) -> subprocess.CompletedProcess[str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_USE_LEGACY_KERAS")
+    }
+    return subprocess.run(
+        [*python, "-c", code],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )

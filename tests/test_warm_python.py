@@ -31,6 +31,11 @@ def test_arguments_environment_output_and_status(script):
     assert (done.returncode, done.stdout) == (7, "an argument given __main__\n")
 
 
+def test_code_instead_of_a_script():
+    code = "import sys\nprint(sys.argv, __name__)"
+    assert run(warm_python.command("-c", code, "x")).stdout == "['-c', 'x'] __main__\n"
+
+
 def test_threads_and_functions_for_the_end_are_not_left_out(script):
     code = (
         "import atexit, threading\natexit.register(print, 'last')\n"

@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 
 
 def command(*arguments):
-    """A command that does what `python ARGUMENTS` does: a script and its flags, or -m."""
+    """A command that does what `python ARGUMENTS` does: a script and its flags, -m, or -c."""
     return [executable(), *map(str, arguments)]
 
 
@@ -178,6 +178,10 @@ def _run(order):
         sys.path.insert(0, os.getcwd())
         sys.argv = rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif first == "-c":
+        sys.path.insert(0, "")
+        sys.argv = [first, *rest[1:]]
+        exec(rest[0], {"__name__": "__main__"})
     else:
         sys.path.insert(0, os.path.dirname(os.path.abspath(first)))
         sys.argv = order["arguments"]

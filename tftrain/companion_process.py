@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TextIO
 
 _IDLE_SECONDS = 60.0
+_PROGRAM = "tftrain.companion_process"
 
 
 class Crashed(Exception):
@@ -117,7 +118,7 @@ class Companion:
     def _start(self) -> subprocess.Popen[str]:
         # Its errors would otherwise go to a terminal; GPUs are left to the owner.
         return subprocess.Popen(
-            [sys.executable, "-m", "tftrain.companion_process", *self._arguments],
+            [sys.executable, "-m", _PROGRAM, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

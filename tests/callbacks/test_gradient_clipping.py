@@ -151,8 +151,8 @@ def test_a_step_that_it_cannot_act_on_is_an_error(callback):
         fit(model, callback)
 
 
-def test_replicas_of_an_unrepaired_strategy_are_refused(python):
-    done = python(
+def test_replicas_of_an_unrepaired_strategy_are_refused(forked):
+    done = forked(
         "import tensorflow as tf, keras\n"
         "from tftrain.callbacks import GradientClipping\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"

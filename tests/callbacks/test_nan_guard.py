@@ -4,14 +4,13 @@ import contextlib
 import json
 import math
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tftrain
-from tests import launched_job
+from tests import launched_job, warm_python
 from tftrain.callbacks import Checkpoint, GradientClipping, GradientStatistics, NanGuard
 from tftrain.errors import BadInput, BadTrainingStep, CallbackError, TooManyBadSteps, UnknownName
 from tftrain.keras_api import keras
@@ -312,7 +311,7 @@ SKIPPED = "batches [1, 3], differing [], logs equal True"
 
 
 def test_replicas_skip_a_batch_that_is_bad_on_one_of_them():
-    command = [sys.executable, JOB, "mirrored"]
+    command = warm_python.command(JOB, "mirrored")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-4000:]
     assert done.stdout.splitlines() == [SKIPPED]

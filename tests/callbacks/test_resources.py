@@ -139,8 +139,8 @@ with strategy("mirrored", devices=2).scope():
 """
 
 
-def test_replicas_wait_too(python):
-    done = python(MIRRORED)
+def test_replicas_wait_too(forked):
+    done = forked(MIRRORED)
     assert done.stdout.splitlines() == ["True True", f"16384 {float(FLOPS)}"], done
 
 

@@ -13,6 +13,7 @@ import grpc
 import numpy as np
 import pytest
 
+from tests import warm_python
 from tests.serve import sample_versions
 from tests.serve.grpc_clients import Client, predict_request
 from tftrain.cli.main import main
@@ -30,11 +31,10 @@ def base(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def server(base, *arguments):
+def server(base, *arguments, python=(sys.executable,)):
     """A running server, and where its gRPC port is."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tftrain", "serve", str(base), "--port=0", "--grpc_port=0",
-         *arguments],
+        [*python, "-m", "tftrain", "serve", str(base), "--port=0", "--grpc_port=0", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
@@ -79,7 +79,11 @@ def test_a_version_is_swapped_and_sigterm_finishes_what_is_in_flight(base):
 
 
 def test_a_second_signal_ends_at_once(base):
-    with server(base) as (process, address), grpc.insecure_channel(address) as channel:
+    forked = warm_python.command()
+    with (
+        server(base, python=forked) as (process, address),
+        grpc.insecure_channel(address) as channel,
+    ):
         ask = Client(channel).predictions.Predict
         slow = ask.future(predict_request("slow", inputs=np.int32([200_000])))
         time.sleep(0.3)
@@ -92,7 +96,8 @@ def test_a_second_signal_ends_at_once(base):
 
 
 def test_what_is_not_done_in_time_is_left(base):
-    with server(base, "--grace_seconds=0.2") as (process, address):
+    forked = warm_python.command()
+    with server(base, "--grace_seconds=0.2", python=forked) as (process, address):
         with grpc.insecure_channel(address) as channel:
             asked = Client(channel).predictions.Predict.future(
                 predict_request("slow", inputs=np.int32([200_000]))

@@ -174,8 +174,8 @@ def test_replicas_that_disagree_need_the_error_feedback(mirrored):
     assert abs(mirrored["disagreeing"]["True"]) < 0.5
 
 
-def test_replicas_that_tftrain_did_not_repair_are_refused(python):
-    done = python("""
+def test_replicas_that_tftrain_did_not_repair_are_refused(forked):
+    done = forked("""
 from tftrain.keras_api import keras, tf
 import tftrain
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 import time
 
 import pytest
 
+from tests import warm_python
 from tests.launched_job import JOBS, ROOT, launch_job
 from tftrain.distribute import launcher
 
@@ -104,7 +104,7 @@ def test_a_worker_that_never_starts_is_named_within_the_limit():
     cluster = launcher.local_clusters(2)[0]
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, str(JOBS / "differing.py"), "not at all"],
+        warm_python.command(JOBS / "differing.py", "not at all"),
         capture_output=True,
         text=True,
         timeout=90,

@@ -13,7 +13,7 @@ NO_OPTIONS = {"devices": None, "sync_every": None}
 
 @pytest.fixture(scope="module")
 def one_machine():
-    return reported(JOBS / "one_machine.py", warm=False)
+    return reported(JOBS / "one_machine.py")
 
 
 def test_mirrored_over_logical_cpus(one_machine):

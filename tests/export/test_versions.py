@@ -1,11 +1,11 @@
 """Versions beside one another: whose number is whose, which go, and what a killed export leaves."""
 
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests import warm_python
 from tftrain import atomic, export, models
 from tftrain.errors import ExportError
 from tftrain.export import versions
@@ -53,7 +53,7 @@ def test_threads_that_export_at_once_never_collide(tmp_path):
 
 
 def test_processes_that_export_at_once_never_collide(tmp_path):
-    command = [sys.executable, "-c", EXPORT, str(tmp_path)]
+    command = warm_python.command("-c", EXPORT, tmp_path)
     processes = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for _ in range(2)
