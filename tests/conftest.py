@@ -71,13 +71,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """What was collected stays to the end: the garbage collector need not look at it again.
-
-    Most of what traces of graphs leave is gone before the ten thousandth object: looking earlier
-    takes it for old, and all that is old is looked at again each time it has grown by a quarter.
-    """
+    """What was collected stays to the end: the garbage collector need not look at it again."""
     gc.freeze()
-    gc.set_threshold(10_000, 20, 10)
     gc.enable()
 
 
