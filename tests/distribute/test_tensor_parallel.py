@@ -25,7 +25,7 @@ def job(name, folder):
     return json.loads(done.output.splitlines()[-1]) | {"output": done.output}
 
 
-CASES = ("mlp", "cnn", "attention", "whole slots", "clipped", "guarded")
+CASES = ("mlp", "cnn", "attention", "products", "whole slots", "clipped", "guarded")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -130,7 +130,7 @@ def test_a_training_may_be_within_the_scope(refused):
     assert refused["in scope"] < 1e-6
 
 
-@pytest.mark.parametrize("defect", ["fit", "variables", "convolution", "dropout"])
+@pytest.mark.parametrize("defect", ["fit", "variables", "convolution", "product", "dropout"])
 def test_canary_the_defect_is_still_there(refused, defect):
     """Where this fails, remove the repair (keras_bridge/dtensor_*.py)."""
     assert refused["defects"][defect]

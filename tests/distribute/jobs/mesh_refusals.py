@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from unittest import mock
 
 import numpy as np
 
@@ -33,10 +34,10 @@ def said(action):
     return "nothing"
 
 
-def model_of(*inner, layout="auto", shape=(6,), **options):
+def model_of(*inner, layout="auto", shape=(6,), optimizer="sgd", **options):
     with make(layout).scope():
         model = keras.Sequential([keras.Input(shape), *(each() for each in inner)])
-        model.compile("sgd", "mse", **options)
+        model.compile(optimizer, "mse", **options)
     return model
 
 
@@ -174,6 +175,27 @@ def fit_of_plain_variables():
     return "nothing"
 
 
+class Twice(layers.Layer):
+    """Sequences by one matrix, twice."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], shape[-1]), name="kernel")
+
+    def call(self, x):
+        return tf.matmul(tf.matmul(x, self.kernel), self.kernel)
+
+
+def products_as_they_are():
+    """What is said of a sum of products, where they are not made one."""
+    from tensorflow.python.ops import gen_math_ops
+
+    with suspended():
+        original = gen_math_ops.batch_mat_mul_v2
+    with mock.patch.object(gen_math_ops, "batch_mat_mul_v2", original):
+        inner = [lambda: layers.Reshape((3, 2)), Twice, layers.Flatten, dense()]
+        return said(fitting(*inner, optimizer="adam"))
+
+
 def defects():
     """Each without the repairs, with as much of ours as shows it."""
     from tensorflow.experimental import dtensor
@@ -199,6 +221,7 @@ def defects():
         "fit": "IteratorGetNext" in plain,
         "variables": alone.layers[0].kernel.value.layout.is_fully_replicated(),
         "convolution": convolved,
+        "product": "operation 'Sum'" in products_as_they_are(),
         "dropout": bool(
             np.abs(shards.gathered(noise) - tf.random.stateless_uniform((2, 4), [1, 2])).max()
             > 1e-6

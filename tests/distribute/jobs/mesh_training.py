@@ -59,6 +59,22 @@ def attention():
     return keras.Model({"words": words, "image": image}, outputs)
 
 
+class Mixing(layers.Layer):
+    """A layer of one's own: sequences by one matrix, several times."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], shape[-1]), name="kernel")
+
+    def call(self, x):
+        x = tf.matmul(tf.matmul(x, self.kernel), self.kernel)
+        return tf.matmul(x, self.kernel, transpose_b=True)
+
+
+def products():
+    inner = [layers.Reshape((8, 16)), Mixing(), layers.Flatten(), layers.Dense(10)]
+    return keras.Sequential([keras.Input((8, 8, 2)), *inner])
+
+
 def cross_entropy():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -66,6 +82,7 @@ def cross_entropy():
 MODELS = {
     "mlp": (mlp, VECTORS, CLASSES, cross_entropy),
     "cnn": (cnn, IMAGES, CLASSES, cross_entropy),
+    "products": (products, IMAGES, CLASSES, cross_entropy),
     "attention": (
         attention,
         {"words": WORDS, "image": IMAGES},
@@ -270,6 +287,7 @@ compare(
     callbacks=[keras.callbacks.SwapEMAWeights()], validation_data=(IMAGES[:8], CLASSES[:8]),
 )  # fmt: skip
 compare("attention", lambda: optimizers.Adam(0.01), pair, "attention", rows=slice(32))
+compare("products", adam, pair, "products", rows=slice(32))
 save_and_load()
 checkpoints()
 whole_slots()

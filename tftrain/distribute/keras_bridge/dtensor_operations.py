@@ -1,11 +1,13 @@
-"""Convolutions, pooling, conditions and random numbers of Keras in steps on a mesh.
+"""Convolutions, products, conditions and random numbers of Keras in steps on a mesh.
 
 Symptom: in a step on a mesh a convolution whose kernel or bias is cut fails ("Filter for
 convolution must have fully replicated layout", "inconsistent with the provided layout"), max
 pooling of channels that are cut too; dropout draws other numbers than on one device; gradient
-accumulation fails in its condition; `where` by one truth for all entries crashes the process.
-Cause: DTensor shares out images by rows alone, gives each device its own random seed, and has no
-conditions that assign variables.
+accumulation fails in its condition; `where` by one truth for all entries crashes the process; a
+dense layer that is called twice on sequences fails ("EmitAllScatter was passed a desired_layout ...
+which was not more sharded"), with keras 3.12, and a layer's own `tf.matmul` with any.
+Cause: DTensor shares out images by rows alone, gives each device its own random seed, has no
+conditions that assign variables, and cannot cut a sum along another dimension than its terms.
 Upstream: none filed under this name
 Versions: tensorflow 2.21
 
@@ -39,5 +41,6 @@ def install() -> None:
     wrap(nn, "max_pool", operations.by_rows)
     wrap(core, "cond", operations.chosen)
     wrap(gen_math_ops, "select_v2", operations.aligned)
+    wrap(gen_math_ops, "batch_mat_mul_v2", operations.as_one_product)
     for name in _RANDOM:
         wrap(random, name, operations.whole)

@@ -67,6 +67,19 @@ def by_rows_with_kernel(
     return _rows(original(_rows(inputs), kernel, *args, **kwargs))
 
 
+def as_one_product(
+    original: Callable[..., Any], x: Any, y: Any, adj_x: bool, adj_y: bool, **rest: Any
+) -> Any:
+    """Many matrices `[..., n]` by one: a product of all their rows.
+
+    As many products, its gradient is one matrix for each of them and then their sum, which DTensor
+    cannot cut along another dimension than its terms.
+    """
+    if step_trace.current() is None or adj_x or y.shape.rank != 2:
+        return original(x, y, adj_x=adj_x, adj_y=adj_y, **rest)
+    return tf.tensordot(x, tf.linalg.adjoint(y) if adj_y else y, axes=1)
+
+
 def _rows(value: Any) -> Any:
     value = tf.convert_to_tensor(value)
     trace = step_trace.current()
