@@ -203,11 +203,19 @@ def test_the_trials_of_a_sweep_that_train(told, tmp_path, capsys):
     assert [line.split()[1] for line in headings] == ["pid-14735", "pid-14738"]
 
 
-def test_a_sweep_of_which_no_trial_trains(tmp_path, capsys):
-    sweep_of(tmp_path / "sweep", "finished", "paused")
+def test_a_sweep_that_was_killed_has_no_running_trial(tmp_path, capsys):
+    sweep_of(tmp_path / "sweep", "finished", "running")
     assert main(["top", str(tmp_path / "sweep")]) == 0
-    told = "no trial trains now; 4 trials: 1 finished, 1 paused, 2 waiting"
+    told = "sweep does not run: 4 trials: 1 finished, 1 paused, 2 waiting"
     assert told in capsys.readouterr().out
+
+
+def test_a_sweep_whose_trials_have_not_begun_to_train(tmp_path, capsys):
+    sweep_of(tmp_path / "sweep", "finished", "running")
+    with SweepFolder(tmp_path / "sweep").locked():
+        assert main(["top", str(tmp_path / "sweep")]) == 0
+    told = "no trial of sweep trains yet: 4 trials: 1 finished, 1 running, 2 waiting"
+    assert told in capsys.readouterr().out.replace(f"{tmp_path}/", "")
 
 
 def test_a_launched_training(tmp_path, capsys):

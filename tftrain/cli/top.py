@@ -25,8 +25,8 @@ from absl import flags
 
 from tftrain import live, training
 from tftrain.cli import job_tables
-from tftrain.errors import NotRunning
-from tftrain.sweeps import Sweep, tables
+from tftrain.errors import NotRunning, SweepError
+from tftrain.sweeps import Sweep, tables, trials
 from tftrain.sweeps.folder import SweepFolder
 
 _FIRST_LOOK = 0.5  # seconds in which processor time and traffic are counted the first time
@@ -131,7 +131,7 @@ def _ended(name: str) -> str:
     """What became of a run, or how far a sweep is."""
     sweep = SweepFolder(name)
     if sweep.record.is_file():
-        return f"{name}: no trial trains now; {tables.summary(Sweep.read(sweep))}"
+        return _of_sweep(Sweep.read(sweep))
     folder = training.RunFolder(name)
     if not folder.result.is_file():
         return f"{name} has not begun to train"
@@ -139,3 +139,16 @@ def _ended(name: str) -> str:
     if status == "running":  # so says the file of one that was killed
         status = "unfinished: its process is gone"
     return f"{name} does not run: {status}, {len(folder.read_metrics())} epochs behind it"
+
+
+def _of_sweep(sweep: Sweep) -> str:
+    """How far a sweep is of which no trial tells anything."""
+    try:
+        with sweep.folder.locked():
+            pass
+    except SweepError:
+        return f"no trial of {sweep.folder.path} trains yet: {tables.summary(sweep)}"
+    for trial in sweep.trials:
+        if trial.state == trials.RUNNING:  # so says the record of a sweep that was killed
+            trial.state = trials.PAUSED
+    return f"{sweep.folder.path} does not run: {tables.summary(sweep)}"
