@@ -85,7 +85,7 @@ class ModelParallelStrategy(tf.distribute.Strategy):
         known = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
         if unused := self._layout.unused():
             raise StrategyError(
-                f"layout: {', '.join(map(repr, unused))} match no variable; there are {known}"
+                f"layout: no variable matches {', '.join(map(repr, unused))}; there are {known}"
             )
         if not any(each._value.names_axis for each in model.variables):
             raise StrategyError(
