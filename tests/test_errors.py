@@ -12,6 +12,11 @@ def test_unknown_name_suggests_nothing_far_off():
     assert "did you mean" not in str(UnknownName("model", "zzz", ["mlp"]))
 
 
+def test_the_beginning_of_a_long_name_is_enough_for_a_suggestion():
+    message = str(UnknownName("flag", "memory", ["memory_per_device", "seed"]))
+    assert "did you mean 'memory_per_device'?" in message
+
+
 def test_config_error_keeps_every_problem():
     error = ConfigError(["one", "two"])
     assert error.problems == ("one", "two")

@@ -150,5 +150,20 @@ def shown_count(value: float) -> str:
     return f"{value / 1e6:.1f}e6" if value >= 1e7 else f"{value:,.0f}"
 
 
+def shown_rate(value: float) -> str:
+    """A number a second for people, to four digits.
+
+    Example:
+        >>> shown_rate(325.21), shown_rate(308), shown_rate(363_712), shown_rate(0.01234)
+        ('325.2', '308.0', '363,700', '0.01234')
+        >>> shown_rate(0), shown_rate(math.inf)
+        ('0', 'inf')
+    """
+    if value <= 0 or math.isinf(value):
+        return f"{value:g}"
+    digits = 3 - math.floor(math.log10(value))
+    return f"{round(value, digits):,.{max(0, digits)}f}"
+
+
 def _digits(value: float) -> int:
     return max(0, 2 - math.floor(math.log10(value)))

@@ -233,6 +233,10 @@ def test_all_is_well(told):
     [
         ({"input_wait_share": 0.6}, "waited for data 60% of an epoch: keep prepared examples"),
         ({"input_wait_share": 0.31}, "waited for data 31% of an epoch: let an engine fetch many"),
+        (
+            {"input_wait_share": 0.6, "cpu_share": 0.2, "machine_cpu_share": 1.0},
+            "of an epoch (other programs kept the cores busy: it had 20% of its own): keep",
+        ),
         ({"memory_share": 0.95}, "95% of"),
         ({"disk_free_bytes": 0.5e9}, "0.50 GB are free on the run's disk"),
         ({"disk_free_bytes": 3e4, "disk_bytes": 1e6}, "two checkpoints take"),

@@ -47,6 +47,18 @@ def test_json_holds_every_plan(capsys):
     assert best["step_seconds"]["total"] > 0
 
 
+def test_the_device_whose_rate_is_taken_is_named(capsys):
+    assert main([*SMALL, "--devices=2", "--memory=20GiB"]) == 0
+    assert "2 devices like a100-80 of 20.0 GiB, " in capsys.readouterr().out
+    assert main([*SMALL, "--devices=2", "--flops=1TFLOP/s"]) == 0
+    assert "2 devices of 80.0 GiB, 1e+12 operations/s each" in capsys.readouterr().out
+
+
+def test_a_picture_is_told_of(tmp_path, capsys):
+    assert main([*SMALL, "--most=2", f"--plot={tmp_path}/scaling.svg"]) == 0
+    assert capsys.readouterr().err == f"written {tmp_path}/scaling.svg\n"
+
+
 def test_a_folder_holds_plan_and_picture(tmp_path, capsys):
     flags = ["--devices=2", "--gradient_codec=powersgd:4", "--most=8", f"--out={tmp_path}/plan"]
     assert main([*SMALL, *flags]) == 0

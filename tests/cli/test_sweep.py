@@ -131,6 +131,7 @@ def test_paths_mean_the_same_from_any_folder(tmp_path, monkeypatch):
         (["--grid=epochs=1,2", "--memory=much"], ["--memory is 'much'; expected a number with"]),
         (["--grid=epochs=1,2", "--memory=1MB"], ["977 KiB a trial; expected 384 MiB or more"]),
         (["--grid=epochs=1,2", "--retry_failed"], ["needs --resume"]),
+        (["--grid=epochs=1,2", "--prune_after=3"], ["--prune_after needs --prune=median"]),
         (["--grid=epochs=1,2", "--out="], ["--out is empty"]),
         (["--grid=epochs=1,2", "--", "--epochs", "0"], ["epochs is varied, and --epochs after --"]),
         (["--grid=epochs=1,2", "--", "--dropot=3", "--out=x"], ["--dropot", "--out cannot"]),

@@ -16,6 +16,8 @@ from tests.waiting import wait_until
 from tftrain.cli import top
 from tftrain.cli.main import main
 from tftrain.live import LaunchedJob, Publisher
+from tftrain.sweeps import Asked, Sweep
+from tftrain.sweeps.folder import SweepFolder
 
 TOLD = {
     "phase": "training", "epoch": 3, "epochs": 10, "step": 45, "steps": 1057,
@@ -178,6 +180,42 @@ def test_control_c_is_the_usual_end(told, monkeypatch):
 
     monkeypatch.setattr(top.time, "sleep", sleep)
     assert main(["top"]) == 0
+
+
+def sweep_of(path, *folders):
+    found = Sweep(Asked({"seed": [*range(4)]}), SweepFolder(path), [])
+    for number, state in enumerate(folders):
+        trial = found.folder.new_trial(number, {"seed": number}, number)
+        trial.state = state
+        found.trials.append(trial)
+        trial.folder.mkdir(parents=True)
+    found.write()
+    return [trial.folder for trial in found.trials]
+
+
+def test_the_trials_of_a_sweep_that_train(told, tmp_path, capsys):
+    _, second, third = sweep_of(tmp_path / "sweep", "finished", "running", "running")
+    told(task="process", job="pid-14735", run=second)
+    told(task="process", job="pid-14738", run=third)
+    told(job="another")
+    assert main(["top", str(tmp_path / "sweep")]) == 0
+    headings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("job")]
+    assert [line.split()[1] for line in headings] == ["pid-14735", "pid-14738"]
+
+
+def test_a_sweep_that_was_killed_has_no_running_trial(tmp_path, capsys):
+    sweep_of(tmp_path / "sweep", "finished", "running")
+    assert main(["top", str(tmp_path / "sweep")]) == 0
+    told = "sweep does not run: 4 trials: 1 finished, 1 paused, 2 waiting"
+    assert told in capsys.readouterr().out
+
+
+def test_a_sweep_whose_trials_have_not_begun_to_train(tmp_path, capsys):
+    sweep_of(tmp_path / "sweep", "finished", "running")
+    with SweepFolder(tmp_path / "sweep").locked():
+        assert main(["top", str(tmp_path / "sweep")]) == 0
+    told = "no trial of sweep trains yet: 4 trials: 1 finished, 1 running, 2 waiting"
+    assert told in capsys.readouterr().out.replace(f"{tmp_path}/", "")
 
 
 def test_a_launched_training(tmp_path, capsys):

@@ -5,6 +5,7 @@ The model has no dropout, so that all replicas together must learn what one proc
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -181,3 +182,14 @@ def test_compressed_training_counts_its_bytes(tmp_path):
     first, second = (json.loads(line) for line in lines)
     assert second["gradient_bytes"] < first["gradient_bytes"]
     assert second["loss"] < first["loss"]
+
+
+def test_a_model_that_the_strategy_refuses_leaves_the_run_that_was_there(tmp_path, alone):
+    out = tmp_path / "run"
+    shutil.copytree(alone, out)
+    command = [*TRAIN, "--strategy=model_parallel", "--mesh=model=3", "--layout=mlp"]
+    done = run([*command, f"--out={out}", "--overwrite"], limit=LIMIT)
+    assert done.status == 2, done.output
+    assert "cuts no variable" in done.output
+    assert files(tmp_path) == ["run"]
+    assert result(out) == result(alone)

@@ -21,7 +21,7 @@ def test_a_mesh_is_a_mapping_or_a_text(mesh):
         ("batch=2,batch=4", "names an axis twice"),
         ("batch=two", "'batch' has size 'two'"),
         ("batch=²", "'batch' has size '²'"),
-        ("batch=0", "'batch' has size 0"),
+        ("batch=0", "'batch' has size 0, no whole number above 0; expected"),
         ({"batch": True}, "has size True"),
         ("2x2", "an axis named '2x2'"),
         ({}, "expected the sizes of its axes"),

@@ -95,7 +95,7 @@ def test_a_checkpoint_of_a_mesh_goes_on_on_one_device(seen):
         ("too many devices", "needs 8 devices, and was asked for after TensorFlow had run"),
         ("too many devices", "there are 2 logical CPUs. Ask for 2 or fewer"),
         ("far too many devices", "needs 1000000 devices, and there is no GPU"),
-        ("no such variable", "'no/kernel' match no variable; there are"),
+        ("no such variable", "no variable matches 'no/kernel'; there are"),
         ("missing axis", "cuts over axis 'heads', and the mesh has 'batch', 'model' only"),
         ("not divisible", "over axis 'model' of size 2, and 5 is no multiple of 2"),
         ("wrong rank", "gives 1 axes"),

@@ -252,7 +252,7 @@ def test_scaling_begins_where_the_model_fits_and_keeps_examples_a_device(grown):
 def test_scaling_is_drawn_with_a_line_a_codec(grown):
     left, right = scaling_plot.throughput_and_efficiency(grown).axes
     labels = [text.get_text() for text in left.get_legend().get_texts()]
-    assert labels == ["no waiting", "float32", "small"]
+    assert labels == ["no waiting", "uncompressed", "small"]
     assert list(right.lines[1].get_xdata()) == [2**power for power in range(7)]
 
 

@@ -15,6 +15,14 @@ def test_the_schedule_stands_beneath_the_loss_over_the_same_epochs():
     assert loss.get_xlim() == rate.get_xlim()
 
 
+def test_a_rate_that_stays_is_not_drawn_on_the_edge():
+    lines = [{**line, "learning_rate": 0.001} for line in metrics(2)]
+    _, rate = curves.loss_and_rate(lines, [(0.0, 0.001), (2.0, 0.001)]).axes
+    bottom, top = rate.get_ylim()
+    assert bottom == 0
+    assert 0.00104 < top < 0.002
+
+
 def test_the_gradient_stands_beneath_the_accuracy():
     accuracy, norms = curves.accuracy_and_gradient(metrics(2)).axes
     assert list(ys(accuracy)) == ["training", "validation"]

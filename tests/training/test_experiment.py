@@ -39,6 +39,15 @@ def test_speed_is_examples_by_the_epochs_seconds(tmp_path):
     assert result["examples_per_second"] == pytest.approx(examples / seconds, rel=1e-3)
 
 
+def test_a_worker_that_goes_on_with_no_epoch_left_has_no_speed(tmp_path):
+    """What its epochs took is known to the worker that writes only."""
+    experiment, _, result = train(tmp_path / "run")
+    other = RunFolder.create(tmp_path / "other")
+    again = run(experiment, other, [], first_epoch=2)
+    assert again["examples_per_second"] is None
+    assert again["test_accuracy"] == pytest.approx(result["test_accuracy"])
+
+
 def weights(model):
     return np.concatenate([array.ravel() for array in model.get_weights()])
 

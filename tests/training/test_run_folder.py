@@ -1,6 +1,6 @@
 import pytest
 
-from tftrain.errors import RunFolderError
+from tftrain.errors import BadInput, RunFolderError
 from tftrain.training import RunFolder
 
 
@@ -179,3 +179,36 @@ def test_a_model_that_was_removed_is_missed(tmp_path):
     run.write_json(run.result, {"status": "finished"})
     with pytest.raises(RunFolderError, match=r"model\.keras is missing; .*--resume"):
         run.require_model()
+
+
+def refuse(run):
+    run.write_json(run.config, {"epochs": 2})
+    with pytest.raises(BadInput), run.gone_if_refused():
+        raise BadInput("a layer that the strategy cannot run")
+
+
+def test_a_refused_training_leaves_no_run(tmp_path):
+    refuse(RunFolder.create_numbered(tmp_path, "digits-mlp"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_training_gives_back_what_it_was_to_overwrite(tmp_path):
+    make(tmp_path / "run").metrics.write_text("old\n")
+    refuse(RunFolder.create(tmp_path / "run", overwrite=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == "old\n"
+
+
+def test_a_run_that_was_there_before_is_kept_when_going_on_is_refused(tmp_path):
+    make(tmp_path / "run")
+    refuse(RunFolder.open(tmp_path / "run"))
+    assert (tmp_path / "run" / "config.json").is_file()
+
+
+@pytest.mark.parametrize("work", ["metrics.jsonl", "checkpoints/step-000000041/weights"])
+def test_what_was_trained_before_a_refusal_is_kept(tmp_path, work):
+    run = RunFolder.create(tmp_path / "run")
+    (run.path / work).parent.mkdir(parents=True, exist_ok=True)
+    (run.path / work).write_text("{}\n")
+    refuse(run)
+    assert (run.path / work).is_file()

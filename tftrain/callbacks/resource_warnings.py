@@ -13,6 +13,7 @@ _WAITING = 0.3
 _WORTH_TELLING = 1.0  # seconds of an epoch
 _SLOW_BATCH = 0.002  # seconds of waiting; below, it is the asking rather than the data
 _NEARLY_FULL = 0.9
+_CROWDED, _CROWDED_OUT = 0.9, 0.5  # of the machine's cores, of the training's own
 _SMALL_ROOM, _SMALL_SHARE = 1e9, 0.02
 
 _READ_AHEAD = (
@@ -51,12 +52,21 @@ class ResourceWarnings:
         if share > _WAITING and seconds > _WORTH_TELLING:
             slow = share * seconds / batches > _SLOW_BATCH
             remedy = _READ_AHEAD if slow else _FETCH_MANY
-            yield "input", f"training waited for data {share:.0%} of an epoch: {remedy}"
+            crowd = _of_other_programs(figures)
+            yield "input", f"training waited for data {share:.0%} of an epoch{crowd}: {remedy}"
         if figures["memory_share"] > _NEARLY_FULL:
             yield "memory", _of_memory(figures)
         free, needed = figures["disk_free_bytes"], 2 * _checkpoint_bytes(self._model)
         if free < max(needed, min(_SMALL_ROOM, _SMALL_SHARE * figures["disk_bytes"])):
             yield "disk", _of_disk(free, needed)
+
+
+def _of_other_programs(figures: Mapping[str, float]) -> str:
+    """What makes data late too, and no reading ahead helps against; mostly nothing."""
+    own = figures.get("cpu_share", 1.0)
+    if figures.get("machine_cpu_share", 0.0) < _CROWDED or own > _CROWDED_OUT:
+        return ""
+    return f" (other programs kept the cores busy: it had {own:.0%} of its own)"
 
 
 def _of_memory(figures: Mapping[str, float]) -> str:

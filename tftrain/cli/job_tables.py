@@ -111,7 +111,7 @@ class Views:
 def _heading(job: Job) -> Iterator[str]:
     since = _duration(time.time() - job.since)
     again = f", restart {job.restart}" if job.restart else ""
-    yield f"job {job.name[:8]}  for {since}{again}  {_shortened(job.command)}"
+    yield f"job {job.short_name}  for {since}{again}  {_shortened(job.command)}"
     if job.run:
         yield f"run {job.run}"
 

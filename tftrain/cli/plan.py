@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -138,6 +139,7 @@ def _write(
         figure = scaling_plot.throughput_and_efficiency(grown)
         with replace_file(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
+        print(f"written {path}", file=sys.stderr)
 
 
 def _check_model(values: flags.FlagValues) -> None:
@@ -258,7 +260,7 @@ def _machine(
         memory = quantities.size(values.memory) if values.memory else float(memory_here())
         machine = dataclasses.replace(machine, memory=memory)
     if values.flops is not None:
-        machine = dataclasses.replace(machine, flops=quantities.flops(values.flops))
+        machine = dataclasses.replace(machine, flops=quantities.flops(values.flops), kind="")
     return measured.machine(machine) if measured else machine
 
 

@@ -131,6 +131,8 @@ def _of_the_machine(values: flags.FlagValues) -> dict[str, Any]:
 def _wrong_start(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[str]:
     if values.retry_failed:
         yield "--retry_failed needs --resume: it says how to go on"
+    if values["prune_after"].present and values.prune == "none":
+        yield "--prune_after needs --prune=median or --prune=halving: no trial is stopped without"
     if values.out:
         yield from refusals(SweepFolder(values.out).check_free)
     wrong = list(sweep_space.problems(values))

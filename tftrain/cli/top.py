@@ -2,12 +2,14 @@
 
 Without an argument it lists the jobs of this user that run on this machine, or shows the only
 one. A job is named by what the list says, or its beginning; or by its run's folder, where workers
-on other machines are seen too. On a terminal the table is refreshed until the job ends, or Ctrl-C.
+on other machines are seen too; a sweep's folder shows the trials that train now. On a terminal the
+table is refreshed until the job ends, or Ctrl-C.
 
 Examples:
   tftrain top
   tftrain top runs/digits-mlp-1
   tftrain top 3f2a --every=5
+  tftrain top sweeps/first
   tftrain top runs/digits-mlp-1 --once --json
 """
 
@@ -23,7 +25,9 @@ from absl import flags
 
 from tftrain import live, training
 from tftrain.cli import job_tables
-from tftrain.errors import NotRunning
+from tftrain.errors import NotRunning, SweepError
+from tftrain.sweeps import Sweep, tables, trials
+from tftrain.sweeps.folder import SweepFolder
 
 _FIRST_LOOK = 0.5  # seconds in which processor time and traffic are counted the first time
 _CLEAR = "\033[H\033[J"
@@ -96,10 +100,7 @@ def _find(name: str | None) -> list[live.Job]:
         NotRunning: There is no such job, or none at all.
     """
     if name is not None and Path(name).is_dir():
-        job = live.of_run(name)
-        if job is None and not training.RunFolder(name).config.is_file():
-            raise NotRunning(f"{name} is a folder, but no run of tftrain, and nothing trains in it")
-        return [] if job is None else [job]
+        return _in_folder(name)
     running = live.running()
     if name is None:
         if not running:
@@ -108,13 +109,29 @@ def _find(name: str | None) -> list[live.Job]:
     found = [job for job in running if job.name.startswith(name)]
     if len(found) == 1:
         return found
-    known = ", ".join(job.name[:8] for job in running) or "none is running"
+    known = ", ".join(job.short_name for job in running) or "none is running"
     what = f"{len(found)} jobs begin so" if found else "no running job begins so"
     raise NotRunning(f"{name}: {what}, and it is no run's folder; jobs: {known}")
 
 
+def _in_folder(name: str) -> list[live.Job]:
+    sweep = SweepFolder(name)
+    if sweep.record.is_file():
+        found = [live.of_run(trial.folder) for trial in sweep.read()[1]]
+        return [job for job in found if job is not None]
+    job = live.of_run(name)
+    if job is None and not training.RunFolder(name).config.is_file():
+        raise NotRunning(
+            f"{name} is a folder, but no run of tftrain and no sweep, and nothing trains in it"
+        )
+    return [] if job is None else [job]
+
+
 def _ended(name: str) -> str:
-    """What became of a run."""
+    """What became of a run, or how far a sweep is."""
+    sweep = SweepFolder(name)
+    if sweep.record.is_file():
+        return _of_sweep(Sweep.read(sweep))
     folder = training.RunFolder(name)
     if not folder.result.is_file():
         return f"{name} has not begun to train"
@@ -122,3 +139,16 @@ def _ended(name: str) -> str:
     if status == "running":  # so says the file of one that was killed
         status = "unfinished: its process is gone"
     return f"{name} does not run: {status}, {len(folder.read_metrics())} epochs behind it"
+
+
+def _of_sweep(sweep: Sweep) -> str:
+    """How far a sweep is of which no trial tells anything."""
+    try:
+        with sweep.folder.locked():
+            pass
+    except SweepError:
+        return f"no trial of {sweep.folder.path} trains yet: {tables.summary(sweep)}"
+    for trial in sweep.trials:
+        if trial.state == trials.RUNNING:  # so says the record of a sweep that was killed
+            trial.state = trials.PAUSED
+    return f"{sweep.folder.path} does not run: {tables.summary(sweep)}"

@@ -50,13 +50,14 @@ def new_folder(values: flags.FlagValues, name: str) -> training.RunFolder:
 def folder_of(
     strategy: tf.distribute.Strategy, make: Callable[[], training.RunFolder]
 ) -> Iterator[training.RunFolder]:
-    """The run's folder, locked; other workers than the one that writes have one for the time.
+    """The run's folder, locked, and gone again if the input turns out to be refused.
 
-    They take the same steps, since many are collective.
+    Other workers than the one that writes have one for the time. They take the same steps, since
+    many are collective.
     """
     if distribute.is_writer(strategy):
         folder = make()
-        with folder.locked():
+        with folder.locked(), folder.gone_if_refused():
             yield folder
     else:
         with tempfile.TemporaryDirectory() as path:

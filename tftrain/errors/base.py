@@ -44,6 +44,8 @@ class ConfigError(BadInput):
 
 
 def suggestion(received: str, known: Iterable[str]) -> str:
-    """A phrase that offers the nearest known name, or nothing."""
-    nearest = difflib.get_close_matches(str(received), list(known), n=1)
+    """A phrase that offers the nearest known name, or one that begins so, or nothing."""
+    known = list(known)
+    nearest = difflib.get_close_matches(str(received), known, n=1)
+    nearest = nearest or [name for name in known if received and name.startswith(str(received))]
     return f" did you mean {nearest[0]!r}?" if nearest else ""

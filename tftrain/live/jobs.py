@@ -116,6 +116,11 @@ class Job:
         """When the first of its processes was started, in seconds since 1970."""
         return min(task.started for task in self.tasks)
 
+    @property
+    def short_name(self) -> str:
+        """What it is shown by: the first of many digits, or the whole number of a process."""
+        return self.name if self.name.startswith("pid-") else self.name[:8]
+
     def runs(self) -> bool:
         """Whether any of its processes does."""
         return any(task.runs() for task in self.tasks)

@@ -90,6 +90,7 @@ class Machine:
         update_scratch: Size of what an optimizer writes down on the way, by the largest variable.
         exchange_copies: Copies of the gradients that are held while they are exchanged.
         reserved: Bytes of each device that are taken before the model comes.
+        kind: Of `DEVICES`, the one whose rate this is; empty where it is none of them.
     """
 
     devices: int
@@ -107,6 +108,7 @@ class Machine:
     update_scratch: float = 0.0
     exchange_copies: float = 0.0
     reserved: float = 0.0
+    kind: str = ""
 
     def __post_init__(self) -> None:
         problems = [
@@ -174,6 +176,7 @@ class Machine:
             memory_bandwidth=known.memory_bandwidth,
             inner=Link(known.link, min(quantities.seconds(latency), 2e-6)),
             per_host=per_host,
+            kind=device,
         )
 
 

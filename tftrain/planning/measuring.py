@@ -57,7 +57,8 @@ class Measured:
         Args:
             base: Its devices, memory and links stay.
         """
-        return dataclasses.replace(base, **dataclasses.asdict(self), update_scratch=UPDATE_SCRATCH)
+        rates = dataclasses.asdict(self)
+        return dataclasses.replace(base, **rates, update_scratch=UPDATE_SCRATCH, kind="")
 
 
 def measure(

@@ -47,10 +47,11 @@ def _subject(plans: Plans) -> list[str]:
         settings.append(f"{training.servers} parameter server" + "s" * (training.servers > 1))
     inner = machine.inner if machine.per_host > 1 else None
     inside = f", {shown(inner.bandwidth)}/s in hosts of {machine.per_host}" if inner else ""
+    kind = f" like {machine.kind}" if machine.kind else ""
     plural = "s" * (machine.devices > 1)
     return [
         str(plans.profile),
-        f"{machine.devices:,} device{plural} of {shown(machine.memory)}, {machine.flops:.3g} "
+        f"{machine.devices:,} device{plural}{kind} of {shown(machine.memory)}, {machine.flops:.3g} "
         f"operations/s each, {shown(machine.link.bandwidth)}/s between hosts{inside}",
         ", ".join(settings),
     ]
@@ -64,7 +65,7 @@ def _row(rank: int, plan: Plan) -> tuple[str, ...]:
         *map(str, (plan.data, plan.tensor, plan.stages, plan.micro_batches)),
         quantities.shown_size(plan.memory.total),
         quantities.shown_seconds(plan.step_seconds),
-        f"{plan.examples_per_second:,.4g}",
+        quantities.shown_rate(plan.examples_per_second),
         *(f"{plan.share(part):.0%}" for part in (seconds.compute, communication, seconds.bubble)),
     )
 

@@ -29,7 +29,7 @@ def throughput_and_efficiency(scaling: Scaling) -> Figure:
     for number, curve in enumerate(scaling.curves):
         devices = [point.devices for point in curve.points]
         style = {"color": _COLOURS[number % 5], "marker": _MARKS[number % 5], "markersize": 5}
-        label = "float32" if curve.name == "none" else curve.name
+        label = "uncompressed" if curve.name == "none" else curve.name
         rates = [point.plan.examples_per_second for point in curve.points]
         left.plot(devices, rates, label=label, **style)
         right.plot(devices, [100 * p.efficiency for p in curve.points], label=label, **style)

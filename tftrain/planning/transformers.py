@@ -188,7 +188,7 @@ def _checked(settings: dict[str, str]) -> dict[str, int]:
 
 def _usual(text: str) -> tuple[int, int, int]:
     count = _as_count(text)
-    known = ", ".join(f"{size:g}" for size in SIZES)
+    known = ", ".join(f"{size:g}".replace("e+0", "e").replace("e+", "e") for size in SIZES)
     if count is None or count not in SIZES:
         raise BadInput(
             f"no usual transformer has {text} parameters; known sizes: {known}; or give its shape, "

@@ -95,7 +95,7 @@ def _rate(
     epochs = [line["epoch"] for line in metrics]
     dots = {"linestyle": "", "marker": ".", "markersize": 4}
     style.line(axes, epochs, rates, color=style.BLUE, label="as the epochs ended", **dots)
-    axes.set_ylim(0, None)
+    style.from_zero(axes)
     style.title(axes, "learning rate")
     style.legend(axes)
 
@@ -105,7 +105,7 @@ def _norms(axes: Axes, metrics: Lines) -> None:
     for key, label, colour in _NORMS:
         if any(key in line for line in metrics):
             style.line(axes, epochs, values(metrics, key), color=colour, label=label)
-    axes.set_ylim(0, None)
+    style.from_zero(axes)
     style.title(axes, "norm of the gradient")
     style.legend(axes)
 

@@ -64,7 +64,8 @@ def speed(metrics: Sequence[Mapping[str, Any]]) -> Figure:
     """
     figure, (axes,) = style.panels([2.6])
     _line(axes, metrics, "examples_per_second", "examples per second", style.BLUE)
-    axes.set(xlim=(0, None), ylim=(0, None))
+    axes.set_xlim(0, None)
+    style.from_zero(axes)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     style.title(axes, "examples per second")
     return figure

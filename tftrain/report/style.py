@@ -54,3 +54,10 @@ def title(axes: Axes, text: str) -> None:
 def legend(axes: Axes) -> None:
     """Explains the curves, where they leave room."""
     axes.legend(fontsize=8.5, frameon=False)
+
+
+def from_zero(axes: Axes) -> None:
+    """Begins the vertical axis at 0, with some room above what is drawn, equal values too."""
+    axes.update_datalim([(0, 0)], updatex=False)
+    axes.autoscale_view(scalex=False)
+    axes.set_ylim(bottom=0)

@@ -27,6 +27,16 @@ class Sweep:
     trials: list[Trial]
     signal: int | None = None
 
+    @classmethod
+    def read(cls, folder: SweepFolder) -> Sweep:
+        """What is recorded of a sweep.
+
+        Raises:
+            SweepError: There is none, or its record is damaged.
+        """
+        recorded, found = folder.read()
+        return cls(Asked.from_dict(recorded), folder, found)
+
     @property
     def best(self) -> Trial | None:
         """The finished trial with the best value; None if no trial has finished."""

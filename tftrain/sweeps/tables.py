@@ -43,13 +43,11 @@ def summary(sweep: Sweep) -> str:
     Such as "12 trials: 9 finished, 2 stopped early, 1 failed".
     """
     words = {trials.STOPPED: "stopped early"}
-    counts = [
-        f"{sweep.count(state)} {words.get(state, state)}"
-        for state in (*_ORDER, trials.WAITING)
-        if sweep.count(state)
-    ]
     count = max(sweep.asked.trials, len(sweep.trials))
-    return f"{count} trial{'s' * (count != 1)}: {', '.join(counts) or 'none begun'}"
+    counts = {state: sweep.count(state) for state in (*_ORDER, trials.WAITING)}
+    counts[trials.WAITING] += count - len(sweep.trials)  # those that are not drawn yet
+    told = [f"{many} {words.get(state, state)}" for state, many in counts.items() if many]
+    return f"{count} trial{'s' * (count != 1)}: {', '.join(told)}"
 
 
 def settings(trial: Trial) -> str:

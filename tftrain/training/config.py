@@ -56,7 +56,7 @@ class TrainConfig:
     dropout: float | None = _setting(None, "default: the model's own", float)
     seed: int = _setting(0, "of weights, order and dropout", int)
     strategy: str = _setting("auto", "|".join(distribute.NAMES), str)
-    devices: int | None = _setting(None, "with mirrored: how many (CPUs are split to try)", int)
+    devices: int | None = _setting(None, "of auto, mirrored: how many (CPUs are split to try)", int)
     memory_per_device: str | None = _setting(None, "with auto: 2GiB; the planner chooses", str)
     sync_every: int | None = _setting(None, "with multiworker: steps between averagings", int)
     mesh: str | None = _setting(None, "of model_parallel: as batch=2,model=2", str)

@@ -212,12 +212,13 @@ def _result(experiment: Experiment, folder: RunFolder) -> dict[str, Any]:
         *experiment.pair(splits.test), batch_size=config.batch_size, verbose=0, return_dict=True
     )
     seconds = sum(line["seconds"] for line in folder.read_metrics())
+    examples = config.epochs * len(splits.train)
     return {
         "status": "finished",
         "test_accuracy": tested["accuracy"],
         "test_loss": tested["loss"] if math.isfinite(tested["loss"]) else None,
         "train_seconds": round(seconds, 3),
-        "examples_per_second": round(config.epochs * len(splits.train) / seconds, 1),
+        "examples_per_second": round(examples / seconds, 1) if seconds else None,  # none was timed
         "epochs": config.epochs,
         "parameters": experiment.model.count_params(),
     }

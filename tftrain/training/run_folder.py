@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from tftrain.atomic import alone_in, replace_file
-from tftrain.errors import RunFolderError
+from tftrain.errors import BadInput, RunFolderError
 
 _PICTURES = {"quality": "calibration.png", "speed": "speed.png", "stability": "stability.png"}
 
@@ -32,6 +33,7 @@ class RunFolder:
         pictures: Of its sections, by their names.
         report: `report.html`.
         previous: Where the run that this one replaces was set aside; None if there is none.
+        is_new: Whether this object has made the folder, rather than found a run in it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -47,6 +49,7 @@ class RunFolder:
         self.pictures = {name: self.path / file for name, file in _PICTURES.items()}
         self.report = self.path / "report.html"
         self.previous: Path | None = None
+        self.is_new = False
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False) -> RunFolder:
@@ -68,6 +71,7 @@ class RunFolder:
                 run.path.rename(run.previous)
         if not _make(run.path):
             run.check_free(overwrite=False)  # empty still, or somebody else's now
+        run.is_new = True
         return run
 
     def check_free(self, *, overwrite: bool, resumable: bool = True) -> None:
@@ -85,7 +89,9 @@ class RunFolder:
     def create_numbered(cls, parent: Path, name: str) -> RunFolder:
         """Makes `parent/NAME-1`, or the next number that is free."""
         paths = (parent / f"{name}-{number}" for number in itertools.count(1))
-        return cls(next(path for path in paths if _make(path)))
+        run = cls(next(path for path in paths if _make(path)))
+        run.is_new = True
+        return run
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
@@ -107,6 +113,25 @@ class RunFolder:
         """Removes the run that this one was told to overwrite."""
         if self.previous:
             shutil.rmtree(self.previous)
+
+    @contextlib.contextmanager
+    def gone_if_refused(self) -> Iterator[None]:
+        """Within the block, input that is refused before an epoch or a checkpoint leaves no run.
+
+        Where another run was set aside for it, that one is back in its place.
+        """
+        try:
+            yield
+        except BadInput:
+            if self.is_new and not (self.read_metrics() or _holds_files(self.checkpoints)):
+                self._withdraw()
+            raise
+
+    def _withdraw(self) -> None:
+        shutil.rmtree(self.path)
+        if self.previous:
+            self.previous.rename(self.path)
+            self.previous = None
 
     def locked(self) -> AbstractContextManager[None]:
         """Keeps other processes of this machine from training in the folder meanwhile.
@@ -209,6 +234,10 @@ def _make(path: Path) -> bool:
             return False
         raise RunFolderError(f"{path} cannot be made: {error.strerror}") from error
     return True
+
+
+def _holds_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _is_empty_folder(path: Path) -> bool:

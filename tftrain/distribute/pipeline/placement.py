@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from tftrain import quantities
 from tftrain.distribute.pipeline.layer_graph import bytes_of_variable
 from tftrain.distribute.pipeline.stages import Stage
 from tftrain.keras_api import tf
@@ -75,8 +76,8 @@ class Placement:
                     stage.device,
                     _shortened(stage.layers),
                     f"{stage.parameters:,}",
-                    _mebibytes(stage.weight_bytes),
-                    _mebibytes(stage.slot_bytes),
+                    quantities.shown_size(stage.weight_bytes),
+                    quantities.shown_size(stage.slot_bytes),
                     f"{stage.total_bytes / total:.0%}",
                 )
             )
@@ -106,7 +107,3 @@ def _shortened(names: Sequence[str]) -> str:
     if len(names) <= 2:
         return ", ".join(names)
     return f"{names[0]} ... {names[-1]} ({len(names)})"
-
-
-def _mebibytes(count: int) -> str:
-    return f"{count / 2**20:,.2f} MiB"

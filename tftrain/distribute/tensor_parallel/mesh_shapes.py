@@ -39,7 +39,7 @@ def parse(mesh: Mapping[str, int] | str) -> dict[str, int]:
             raise ValueError(f"mesh has an axis named {name!r}; {_EXPECTED}")
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ValueError(
-                f"mesh axis {name!r} has size {size!r}: a whole number above 0; {_EXPECTED}"
+                f"mesh axis {name!r} has size {size!r}, no whole number above 0; {_EXPECTED}"
             )
     return dict(mesh)
 

@@ -80,16 +80,18 @@ class ModelParallelStrategy(tf.distribute.Strategy):
         Raises:
             StrategyError: It has not, or does not.
         """
-        paths = [variable.path for variable in model.variables if variable.shape]
+        shapes = {each.path: tuple(each.shape) for each in model.variables if each.shape}
+        paths = [f"{path} {shape}" for path, shape in shapes.items()]
         known = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
         if unused := self._layout.unused():
             raise StrategyError(
-                f"layout: {', '.join(map(repr, unused))} match no variable; there are {known}"
+                f"layout: no variable matches {', '.join(map(repr, unused))}; there are {known}"
             )
         if not any(each._value.names_axis for each in model.variables):
             raise StrategyError(
-                "the layout cuts no variable, so that each device would hold the whole model: "
-                f"choose another, or a mesh that divides their dimensions; there are {known}"
+                f"the layout cuts no variable over {self.extent}, so that each device would hold "
+                "the whole model: choose another, or a mesh whose axes divide their dimensions; "
+                f"there are {known}"
             )
 
     def batch_axis(self, batch: Any) -> str | None:
