@@ -82,14 +82,32 @@ def test_a_metric_that_is_not_there_is_said(out):
 
 
 def test_a_trial_is_no_task_of_the_cluster_that_the_sweep_is_one_of(out, monkeypatch):
-    """It would wait for other tasks, or take itself for one that was started again."""
-    for name in ("TF_CONFIG", "SLURM_STEP_NODELIST", "TFTRAIN_JOB", "TFTRAIN_RESTART", "OTHER"):
+    """It would wait for other tasks."""
+    for name in ("TF_CONFIG", "SLURM_STEP_NODELIST", "OTHER"):
         monkeypatch.setenv(name, "1")
     code = "import os; print(*(name for name in sorted(os.environ) if os.environ[name] == '1'))"
     sweep = sweeps.run({"x": [1, 2]}, lambda trial: [sys.executable, "-c", code], out, **QUIET)
     told = sweep.trials[0].log.read_text().split()
     assert "OTHER" in told
-    assert not {"TF_CONFIG", "SLURM_STEP_NODELIST", "TFTRAIN_JOB", "TFTRAIN_RESTART"} & {*told}
+    assert not {"TF_CONFIG", "SLURM_STEP_NODELIST"} & {*told}
+
+
+@pytest.mark.parametrize(
+    "sweep_job",
+    [
+        {"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "1"},
+        {"TFTRAIN_JOB": "digits", "TFTRAIN_RESTART": "1"},
+    ],
+)
+def test_each_trial_is_a_job_of_its_own_in_its_first_start(out, monkeypatch, sweep_job):
+    """Else `tftrain top` would take them for one, and they themselves for started again."""
+    for name, value in sweep_job.items():
+        monkeypatch.setenv(name, value)
+    code = "from tftrain.distribute import restarts; print(restarts.job(), restarts.restarts())"
+    sweep = sweeps.run({"x": [1, 2]}, lambda trial: [sys.executable, "-c", code], out, **QUIET)
+    told = [trial.log.read_text().split() for trial in sweep.trials]
+    assert told[0][0] != told[1][0]
+    assert [restart for _, restart in told] == ["0", "0"]
 
 
 def test_a_program_that_is_missing_is_said(out):

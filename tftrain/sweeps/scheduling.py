@@ -7,6 +7,7 @@ import dataclasses
 import os
 import signal
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Protocol
@@ -22,10 +23,8 @@ from tftrain.sweeps.trials import Trial
 
 POLL_SECONDS = 0.1
 _SAME_SECONDS = 1.0  # launchers and schedulers may send a signal twice, one after the other
-_NOT_PASSED_ON = (  # a trial is no task of the cluster or job that the sweep may be one of
-    *("TF_CONFIG", "SLURM_STEP_NODELIST", kubernetes.INDEX_VARIABLE),
-    *(restarts.JOB_VARIABLE, restarts.RESTART_VARIABLE),
-)
+# A trial is no task of the cluster that the sweep may be one of.
+_NOT_PASSED_ON = ("TF_CONFIG", "SLURM_STEP_NODELIST", kubernetes.INDEX_VARIABLE)
 
 
 class Board(Protocol):
@@ -225,4 +224,6 @@ class Scheduler:
 
 
 def _environ() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    """That of a trial, which is a job of its own: trials share what names the sweep's."""
+    passed = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    return {**passed, restarts.JOB_VARIABLE: uuid.uuid4().hex, restarts.RESTART_VARIABLE: "0"}
