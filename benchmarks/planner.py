@@ -1,7 +1,7 @@
 """Target: the planner's step times and memory are within 25% of what is measured, for a perceptron
 and a CNN, in one process and in two, over links of three speeds. Results: docs/design/planner.md.
 
-    python benchmarks/planner.py           # as root; about eight minutes on two idle cores
+    python benchmarks/planner.py           # as root; about four minutes on two idle cores
     python benchmarks/planner.py --quick   # its figures mean nothing
 
 A process has one core and one thread; two of them lie in two network namespaces that a veth pair

@@ -1,7 +1,7 @@
 """Targets: 50 steps of Adam on a mesh equal those on one device to 1e-5; each device holds at most
 1/N + 5% of the bytes that are cut, optimizer included.
 
-    python benchmarks/tensor_parallel.py              # some minutes
+    python benchmarks/tensor_parallel.py              # about two minutes on two cores
     python benchmarks/tensor_parallel.py --quick      # its figures mean nothing
 
 Four models (perceptron, convolutions, embedding, attention) on meshes of logical CPUs. Equality
@@ -10,6 +10,8 @@ Beside it stands what rounding alone comes to: one device, whose first weights a
 floating-point numbers. Where a rounding can decide on which side of its kink a ReLU is, as in the
 last row, Adam makes steps of that, and nothing but the very same operations in the same order
 stays close.
+Mirrored replicas are further away where there is BatchNormalization: unless it is synchronized, each
+takes the statistics of its own part of the batch, a mesh those of the whole.
 Step times are medians of rounds, in turns with one device and with MirroredStrategy on two; the
 devices share the cores of the machine: they show what the division costs, not what it gains.
 

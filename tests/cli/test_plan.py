@@ -126,6 +126,9 @@ def test_all_mistakes_are_told_at_once(capsys):
         (["--model=1e8", "--batch=8", "--plot=/nowhere/x.png"], "there is no such folder"),
         (["--model=1e8", "--batch=8", "--out=setup.cfg"], "is a file; expected a folder"),
         (["--model=1e8", "--batch=8", "--accumulation=9"], "expected 1 to 8"),
+        (["--model=1e8", "--batch=8", "--servers=2"], "--servers needs --exchange=ps"),
+        (["--model=1e8", "--batch=8", "--most=64"], "--most needs --plot or --out"),
+        (["--model=1e8", "--batch=8", "--shape=8,8,1"], "--shape needs a model by name (cnn, "),
     ],
 )
 def test_a_mistake_is_one_line(flags, expected, capsys):

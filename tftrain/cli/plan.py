@@ -87,9 +87,23 @@ def problems(values: flags.FlagValues, positional: Sequence[str]) -> Iterator[st
     yield from refusals(_machine, values, None)
     if values.measure and (values.flops or values["device"].present):
         yield "--measure says how fast this machine is: expected no --flops and no --device with it"
+    yield from _without_effect(values)
     if values.most < 1:
         yield f"--most={values.most}: expected 1 or more"
     yield from _wrong_places(values)
+
+
+def _without_effect(values: flags.FlagValues) -> Iterator[str]:
+    by_name = values.model in models.names(), f"a model by name ({', '.join(models.names())})"
+    needs = {
+        "servers": (values.exchange == "ps", "--exchange=ps"),
+        "most": (values.plot or values.out, "--plot or --out: it is of the picture"),
+        "shape": by_name,
+        "classes": by_name,
+    }
+    for name, (is_met, needed) in needs.items():
+        if values[name].present and not is_met:
+            yield f"--{name} needs {needed}"
 
 
 def _wrong_places(values: flags.FlagValues) -> Iterator[str]:
