@@ -1,7 +1,7 @@
 """Target: trials of `tftrain sweep` side by side, each on its share of the cores, are done sooner
 than one after another, and no later than trainings that are left to the system (ratios above 1).
 
-    python benchmarks/sweep.py            # about five minutes on two idle cores
+    python benchmarks/sweep.py            # about six minutes on two idle cores
     python benchmarks/sweep.py --quick    # its figures mean nothing
 
 The same trainings, which differ in their seed only, in three ways: `one by one`, each on the whole
