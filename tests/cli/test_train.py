@@ -87,7 +87,7 @@ def test_mistakes_are_reported_at_once(capsys, tmp_path, monkeypatch):
     assert main(["train", *wrong]) == 2
     assert [complaint[:24] for complaint in complaints(capsys)] == [
         "--seed=x: expected an in",
-        "unknown flag --a; --help",
+        "unknown flag --a; did yo",
         "unknown model 'mpl'; did",
         "unknown dataset 'digts';",
         "unknown optimizer 'adm';",

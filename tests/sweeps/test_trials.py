@@ -194,7 +194,7 @@ def test_a_signal_pauses_the_sweep_and_it_goes_on(out, number):
     kept = (sweep.trials[0].folder / "metrics.jsonl").stat()
 
     again = sweeps.resume(out, training(), output=io.StringIO())
-    assert [one.state for one in again.trials] == ["finished"] * 3
+    assert [(one.state, one.reason) for one in again.trials] == [("finished", "")] * 3
     assert [one.epochs for one in again.trials] == [2, 2, 2]
     assert (again.trials[0].folder / "metrics.jsonl").stat() == kept
     assert again.trials[0].seconds == pytest.approx(sweep.trials[0].seconds, abs=0.01)
