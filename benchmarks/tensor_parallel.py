@@ -10,8 +10,8 @@ Beside it stands what rounding alone comes to: one device, whose first weights a
 floating-point numbers. Where a rounding can decide on which side of its kink a ReLU is, as in the
 last row, Adam makes steps of that, and nothing but the very same operations in the same order
 stays close.
-Mirrored replicas are further away where there is BatchNormalization: unless it is synchronized, each
-takes the statistics of its own part of the batch, a mesh those of the whole.
+Mirrored replicas are further away where there is BatchNormalization: unless it is synchronized,
+each takes the statistics of its own part of the batch, a mesh those of the whole.
 Step times are medians of rounds, in turns with one device and with MirroredStrategy on two; the
 devices share the cores of the machine: they show what the division costs, not what it gains.
 

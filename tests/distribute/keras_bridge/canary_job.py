@@ -6,6 +6,8 @@ Every entry is True as long as Keras has the defect.
 import json
 import math
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -162,6 +164,22 @@ def epochs_are_shuffled_alike():
     return orders[0] == orders[1] == orders[2]
 
 
+def freeing_an_iterator_waits():
+    """For its tuner, which looks after 70 ms and next after 150: in some of many tries."""
+    dataset = tf.data.Dataset.range(9).map(lambda each: each, tf.data.AUTOTUNE)
+
+    def seconds(_):
+        iterator = iter(dataset)
+        next(iterator)
+        time.sleep(0.08)
+        begin = time.perf_counter()
+        del iterator
+        return time.perf_counter() - begin
+
+    with ThreadPoolExecutor(16) as threads:
+        return any(each > 0.04 for each in threads.map(seconds, range(160)))
+
+
 def mirrored():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -204,6 +222,7 @@ def mirrored():
         "epoch_iterator: one process counts a step too many": counts_step_after_end(),
         "stepped_data: a batch that is not there": told_of_a_batch_that_is_not_there(),
         "seeded_arrays: every epoch in the same order": epochs_are_shuffled_alike(),
+        "iterator_end: freeing waits": freeing_an_iterator_waits(),
     }
 
 
