@@ -1,8 +1,7 @@
 """Target: workers that `tftrain launch` pins to cores of their own train faster than workers that
 are left to the system (ratio above 1). Why pinning is the default: docs/design/allocation.md.
 
-    python benchmarks/allocation.py            # about four minutes on two cores
-    python benchmarks/allocation.py --alone    # the same where other programs run; as root
+    python benchmarks/allocation.py            # about ten minutes on two cores
     python benchmarks/allocation.py --quick    # its figures mean nothing
 
 The same job under MultiWorkerMirroredStrategy, started in three ways: `free`, every worker on all
@@ -14,12 +13,10 @@ same round to one another; of all rounds the table gives the median and the spre
 Processor time is the chief's, for a step. It tells of threads that are in one another's way even
 where other programs run too; speed does not: of a core that others use, a worker that is pinned to
 it has only a part, while one that is free moves on. A line says how many cores others used.
-`--alone` puts workers before all other programs in the epochs that are measured (SCHED_RR).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import statistics
@@ -46,19 +43,10 @@ MODELS = flags.DEFINE_multi_enum("models", ["mlp", "cnn"], ["mlp", "cnn"], "what
 WORKERS = flags.DEFINE_multi_integer("workers", [2, 4], "in a job; one setting each")
 BATCH = flags.DEFINE_integer("batch", 128, "examples in a global batch", lower_bound=4)
 STEPS = flags.DEFINE_integer("steps", 60, "in an epoch", lower_bound=1)
-EPOCHS = flags.DEFINE_integer("epochs", 5, "measured in a job", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 2, "jobs of each way and setting", lower_bound=1)
-ALONE = flags.DEFINE_bool("alone", False, "as if nothing else ran; other programs stand still")
+EPOCHS = flags.DEFINE_integer("epochs", 4, "measured in a job", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 3, "jobs of each way and setting", lower_bound=1)
 QUICK = flags.DEFINE_bool("quick", False, "one round of one epoch, one worker: does it run?")
 REPORT = flags.DEFINE_string("report", None, "(internal) be a worker; where the chief writes")
-
-
-def come_first(yes: bool) -> None:
-    """Runs all threads of this process before all other programs, or as usual again."""
-    policy = os.SCHED_RR if yes else os.SCHED_OTHER
-    for thread in map(int, os.listdir("/proc/self/task")):
-        with contextlib.suppress(ProcessLookupError):
-            os.sched_setscheduler(thread, policy, os.sched_param(int(yes)))
 
 
 def train(model_name: str) -> None:
@@ -81,8 +69,6 @@ def train(model_name: str) -> None:
 
     def end(epoch: int, logs: Any) -> None:
         ends.append((time.perf_counter(), time.process_time()))
-        if ALONE.value:
-            come_first(epoch < EPOCHS.value)
 
     clock = keras.callbacks.LambdaCallback(on_epoch_end=end)
     model.fit(
@@ -102,7 +88,7 @@ def job(program: str, case: str) -> comparison.Report:
     how = {"free": ["--nopin"], "pools": ["--nopin", f"--threads={threads}"], "pinned": ["--pin"]}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
-        settings = [f"--{flag.name}={flag.value}" for flag in (BATCH, STEPS, EPOCHS, ALONE)]
+        settings = [f"--{flag.name}={flag.value}" for flag in (BATCH, STEPS, EPOCHS)]
         work = [sys.executable, __file__, f"--models={model}", f"--report={report}", *settings]
         launch = [sys.executable, "-m", "tftrain", "launch", f"--workers={count}", *how[program]]
         done = subprocess.run(
@@ -154,7 +140,7 @@ def main(_: list[str]) -> None:
     print(f"\nother programs used {load.cores:.2f} cores")
     document = {
         "benchmark": "allocation",
-        **{flag.name: flag.value for flag in (BATCH, STEPS, EPOCHS, ROUNDS, ALONE, QUICK)},
+        **{flag.name: flag.value for flag in (BATCH, STEPS, EPOCHS, ROUNDS, QUICK)},
         "results": {", ".join(key): each for key, each in found.items()},
         "other_cores": load.cores,
         **surroundings.describe(PACKAGES),

@@ -1,7 +1,8 @@
 """Repairs of Keras 3 under `tf.distribute`, one file a defect.
 
 `install()` activates all of them. Scripts stay plain Keras: without a strategy that has
-replicas Keras runs as it is written, with one the repaired parts take over. Every file states
+replicas Keras runs as it is written, but for the ends of epochs (`iterator_end`) and what callbacks
+ask for, with one the repaired parts take over. Every file states
 the symptom, the cause, the upstream issue and the versions concerned; every repair has a canary
 test that fails when Keras no longer needs it.
 
