@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from tftrain import companion_process
 os.environ["MPLBACKEND"] = "agg"
 companion_process._PROGRAM = patient_companion.__name__
 gc.disable()  # until all is collected, which makes little garbage
+# A shell's background jobs ignore Ctrl-C, and so would the processes that tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Begun first, so that no process is left alone with one of them at the end; those that start
 # processes take turns with those that keep to their own.

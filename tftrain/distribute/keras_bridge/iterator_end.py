@@ -13,8 +13,9 @@ The tuner stays: without it a pipeline works on as many batches at once as there
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import functools
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -46,11 +47,34 @@ class _FreedAside:
 
 
 def free_aside(iterator: Any) -> None:
-    """Lets a thread of its own free the resource of a tf.data iterator; others are left alone."""
+    """Lets another thread free the resource of a tf.data iterator; others are left alone."""
     from tensorflow.python.data.ops.iterator_ops import OwnedIterator
 
     if type(iterator) is OwnedIterator:
+        _start()
         iterator.__class__ = _freed_aside()
+
+
+# What `__del__` does, the collector may do anywhere: in the middle of `Thread.start`, or when no
+# thread can begin any more. Of all that passes something on, `SimpleQueue.put` alone allows that.
+_left: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+
+@functools.cache
+def _start() -> None:
+    thread = threading.Thread(target=_free, name="free-iterators", daemon=True)
+    thread.start()
+    atexit.register(_end, thread)
+
+
+def _free() -> None:
+    while (resource := _left.get()) is not None:
+        del resource
+
+
+def _end(thread: threading.Thread) -> None:
+    _left.put(None)
+    thread.join()
 
 
 @functools.cache
@@ -59,8 +83,8 @@ def _freed_aside() -> type[Any]:
 
     class IteratorFreedAside(OwnedIterator):
         def __del__(self) -> None:
-            resource = [self.__dict__.pop("_iterator_resource", None)]
-            with contextlib.suppress(RuntimeError):  # no thread starts when Python ends
-                threading.Thread(target=resource.clear, name="free-iterator").start()
+            resource = self.__dict__.pop("_iterator_resource", None)
+            if resource is not None:
+                _left.put(resource)
 
     return IteratorFreedAside
