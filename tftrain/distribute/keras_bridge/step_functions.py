@@ -32,6 +32,7 @@ from tftrain.keras_api import keras, tf
 def install() -> None:
     """Replaces how the TensorFlow trainer makes its functions under a replicated strategy."""
     from keras.src.backend.tensorflow.trainer import TensorFlowTrainer as Trainer
+    from keras.src.utils.python_utils import pythonify_logs
 
     single_make, single_predict = Trainer._make_function, Trainer.make_predict_function
     single_logs = Trainer._get_metrics_result_or_logs
@@ -49,8 +50,9 @@ def install() -> None:
         return self.predict_function
 
     def _get_metrics_result_or_logs(self: Any, logs: Any) -> Any:
-        replicated = is_replicated(self.distribute_strategy)
-        return logs if replicated and logs else single_logs(self, logs)
+        if logs and is_replicated(self.distribute_strategy):
+            return pythonify_logs(logs)  # as `single_logs` does in Keras 3.12, later ones after it
+        return single_logs(self, logs)
 
     Trainer._make_function = _make_function
     Trainer.make_predict_function = make_predict_function
