@@ -104,6 +104,18 @@ def test_doctor_notes_variables_that_change_keras_or_tensorflow():
     assert "note  TF_CONFIG" in done.stdout
 
 
+@pytest.mark.parametrize(("extra", "package"), [("serving", "aiohttp"), ("sweep", "optuna")])
+def test_doctor_notes_a_command_that_lacks_its_extra(extra, package, monkeypatch, capsys):
+    from tftrain.training import environment
+
+    installed = environment.version
+    monkeypatch.setattr(
+        environment, "version", lambda name: None if name == package else installed(name)
+    )
+    assert main(["doctor"]) == 0
+    assert f"{package} missing: pip install 'tftrain[{extra}]'" in capsys.readouterr().out
+
+
 def test_doctor_names_a_missing_package_and_its_fix(monkeypatch, capsys):
     from tftrain.training import environment
 

@@ -53,6 +53,19 @@ def test_flags_within_the_text_exist_too(page):
                 assert flag in known or flag.removeprefix("no") in known, words
 
 
+FIRST_STEPS = [ROOT / page for page in ("README.md", "README.zh-CN.md", "docs/quickstart.md")]
+
+
+@pytest.mark.parametrize("page", FIRST_STEPS, ids=name)
+def test_what_a_command_needs_is_installed_before_it(page):
+    extras = set()
+    for words in documents.commands(page):
+        if words[:2] == ["pip", "install"]:
+            extras.update(re.findall(r"\[(\w+)\]", " ".join(words)))
+        elif words[0] == "tftrain" and words[1] in ("serve", "sweep"):
+            assert {"serve": "serving", "sweep": "sweep"}[words[1]] in extras, words
+
+
 @pytest.mark.parametrize("page", documents.PAGES, ids=name)
 def test_programs_are_there_and_have_the_flags(page):
     for words in [*documents.commands(page), *documents.mentions(page)]:

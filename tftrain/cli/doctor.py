@@ -79,13 +79,14 @@ def _packages() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    missing = [r.name for r in _requirements("serving") if environment.version(r.name) is None]
-    if missing:
-        yield Finding(
-            "note",
-            "extra 'serving'",
-            f"{', '.join(missing)} missing: pip install 'tftrain[serving]' if you need it",
-        )
+    for extra in ("serving", "sweep"):  # those that a command does not run without
+        missing = [r.name for r in _requirements(extra) if environment.version(r.name) is None]
+        if missing:
+            yield Finding(
+                "note",
+                f"extra '{extra}'",
+                f"{', '.join(missing)} missing: pip install 'tftrain[{extra}]' if you need it",
+            )
 
 
 def _variables() -> Iterator[Finding]:
