@@ -53,7 +53,7 @@ def folder_of(
     """The run's folder, locked, and gone again if the input turns out to be refused.
 
     Other workers than the one that writes have one for the time. They take the same steps, since
-    many are collective.
+    many are collective, and stay until it has written.
     """
     if distribute.is_writer(strategy):
         folder = make()
@@ -62,6 +62,7 @@ def folder_of(
     else:
         with tempfile.TemporaryDirectory() as path:
             yield training.RunFolder(path)
+    distribute.wait_for_writer(strategy)
 
 
 def record(experiment: training.Experiment, folder: training.RunFolder, **sections: Any) -> None:

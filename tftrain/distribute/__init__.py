@@ -8,6 +8,7 @@ Example:
 
 from tftrain.distribute import layouts, restarts
 from tftrain.distribute.aggregation import aggregates_gradients
+from tftrain.distribute.departure import wait_for_writer
 from tftrain.distribute.roles import is_writer
 from tftrain.distribute.strategies import strategy
 from tftrain.distribute.strategy_options import NAMES, OPTIONS, check_options
@@ -21,4 +22,5 @@ __all__ = [
     "layouts",
     "restarts",
     "strategy",
+    "wait_for_writer",
 ]

@@ -26,9 +26,9 @@ class UnknownName(BadInput):
     def __init__(self, kind: str, received: str, known: Iterable[str], also: str = "") -> None:
         known = sorted(known)
         listed = ", ".join(known) + (f", and {also}" if also else "")
-        super().__init__(
-            f"unknown {kind} {received!r};{suggestion(received, known)} Known: {listed}"
-        )
+        nearest = suggestion(received, known)
+        offered = f";{nearest}" if nearest else "."
+        super().__init__(f"unknown {kind} {received!r}{offered} Known: {listed}")
 
 
 class ConfigError(BadInput):
