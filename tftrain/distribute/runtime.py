@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tftrain.distribute import cores
 from tftrain.errors import StrategyError
 from tftrain.keras_api import tf
+from tftrain.notices import notice
 
 _MOST_CPUS = 1024
 
@@ -77,6 +79,11 @@ def _logical_cpus(count: int, strategy: str) -> list[str]:
         cpu = tf.config.list_physical_devices("CPU")[0]
         parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
         tf.config.set_logical_device_configuration(cpu, parts)
+        if count > (there := len(cores.usable())):
+            notice(
+                f"{count} devices share {there} CPU core{'s' * (there > 1)}, which is slower than "
+                "one device: for trying out"
+            )
     elif (there := len(tf.config.list_logical_devices("CPU"))) < count:
         raise StrategyError(
             f"strategy {strategy!r} needs {count} devices, and was asked for after TensorFlow had "

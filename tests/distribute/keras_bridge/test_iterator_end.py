@@ -10,10 +10,11 @@ from tftrain.keras_api import tf
 
 
 def test_freeing_an_iterator_does_not_wait_for_what_it_still_does():
-    go_on, told = threading.Event(), []
+    begun, go_on, told = threading.Event(), threading.Event(), []
 
     def slow(number):
         if number > 0:
+            begun.set()
             told.append(go_on.wait(10))
         return number
 
@@ -22,6 +23,7 @@ def test_freeing_an_iterator_does_not_wait_for_what_it_still_does():
     iterator_end.free_aside(iterator)
     next(iterator)
     resource = weakref.ref(iterator._iterator_resource)
+    assert begun.wait(20)
     del iterator
     go_on.set()
     wait_until(lambda: told and resource() is None)
