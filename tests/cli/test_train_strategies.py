@@ -132,6 +132,18 @@ def test_two_devices_learn_what_one_learns(tmp_path, alone):
     assert_same(tmp_path / "run", alone)
 
 
+def test_what_began_on_a_mesh_goes_on_elsewhere_as_if_it_had_been_there(tmp_path, alone):
+    out = f"--out={tmp_path}/run"
+    mesh = ["--strategy=model_parallel", "--mesh=batch=1,model=2", "--layout=mlp"]
+    begun = run([*TRAIN, *mesh, "--epochs=1", out], limit=LIMIT)
+    assert begun.status == 0, begun.output
+    assert "of the 7,800 that are cut, 50.0%" in begun.output
+    resume = [*TRAIN[:2], *QUICK, "--resume", "--force_resume", out]
+    gone_on = run([*resume, "--strategy=one", "--epochs=3"], limit=LIMIT)
+    assert gone_on.status == 0, gone_on.output
+    assert_same(tmp_path / "run", alone)
+
+
 def test_two_workers_fine_tune_as_one_process_does(tmp_path):
     source = tmp_path / "source"
     assert main([*QUICK, "--dropout=0", "--epochs=1", f"--out={source}"]) == 0

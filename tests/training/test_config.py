@@ -19,6 +19,13 @@ def test_flags_override_the_file_which_overrides_defaults():
     assert (config.model, config.epochs, config.batch_size) == ("cnn", 4, 32)
 
 
+def test_another_strategy_leaves_out_what_the_file_asks_of_its_own():
+    file = {"strategy": "model_parallel", "mesh": "batch=1,model=2", "layout": "mlp", "epochs": 3}
+    assert resolve(file, {"strategy": "one"}) == resolve({"strategy": "one", "epochs": 3}, {})
+    (problem,) = problems(file | {"stages": 2}, {"strategy": "one"})
+    assert problem.startswith("stages=2 with strategy 'one'")
+
+
 def test_a_run_s_config_resolves_to_itself():
     config = TrainConfig(model="rnn", learning_rate=0.1)
     assert resolve({**dataclasses.asdict(config), "environment": {"python": "3"}}, {}) == config

@@ -72,10 +72,14 @@ class TrainConfig:
 def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
     """Defaults, overridden by a file's settings, overridden by flags.
 
+    A flag that names another strategy leaves out what the file asks of its own.
+
     Raises:
         ConfigError: Unknown names, wrong types, impossible values: all of them at once.
     """
     settings = {name: value for name, value in file.items() if name not in (RECORDED, FINETUNED)}
+    for option in _of_another_strategy(settings, flags):
+        settings.pop(option, None)
     known = {field.name: field for field in dataclasses.fields(TrainConfig)}
     problems = [
         f"unknown setting {name!r};{suggestion(name, known)} known: {', '.join(known)}"
@@ -93,6 +97,14 @@ def resolve(file: Mapping[str, Any], flags: Mapping[str, Any]) -> TrainConfig:
     if problems:
         raise ConfigError(problems)
     return _absolute(config)
+
+
+def _of_another_strategy(file: Mapping[str, Any], flags: Mapping[str, Any]) -> Iterator[str]:
+    before = file.get("strategy")
+    after = flags.get("strategy", before)
+    for name, option in distribute.OPTIONS.items():
+        if option.is_setting and before in option.strategies and after not in option.strategies:
+            yield name
 
 
 def strategy_options(config: TrainConfig) -> dict[str, Any]:
