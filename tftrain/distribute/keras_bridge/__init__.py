@@ -1,10 +1,10 @@
 """Repairs of Keras 3 under `tf.distribute`, one file a defect.
 
-`install()` activates all of them. Scripts stay plain Keras: without a strategy that has
-replicas Keras runs as it is written, but for the ends of epochs (`iterator_end`) and what callbacks
-ask for, with one the repaired parts take over. Every file states
-the symptom, the cause, the upstream issue and the versions concerned; every repair has a canary
-test that fails when Keras no longer needs it.
+`install()` activates all of them. Scripts stay plain Keras: without a strategy that has replicas
+Keras runs as it is written, but for the ends of epochs (`iterator_end`, `end_of_data`) and what
+callbacks ask for, with one the repaired parts take over. Every file states the symptom, the cause,
+the upstream issue and the versions concerned; every repair has a canary test that fails when Keras
+no longer needs it.
 
 Parts a training loop of its own can use (see docs/design/distributed-data.md):
 
@@ -37,6 +37,7 @@ def _repairs() -> list:
         atomic_iterations,
         chief_only_writes,
         coordinator_fit,
+        end_of_data,
         epoch_iterator,
         exact_resume,
         fit_exit,
@@ -63,6 +64,7 @@ def _repairs() -> list:
         gradient_aggregation,
         loss_scale_optimizer,
         step_functions,
+        end_of_data,
         jit_compile,
         atomic_iterations,
         coordinator_fit,
