@@ -50,6 +50,18 @@ def aligned(
     return original(condition, t, e, name)
 
 
+def over_rows(original: Callable[..., Any], x1: Any, x2: Any) -> Any:
+    """A quotient, of which an embedding's gradient is the dividend: of its rows alone.
+
+    Keras adds the rows in which a divisor is zero, how many is known when it runs. In a step those
+    are an optimizer's, which has none: it adds an epsilon.
+    """
+    is_sparse = isinstance(x1, tf.IndexedSlices) and not isinstance(x2, tf.IndexedSlices)
+    if step_trace.current() is None or not is_sparse or not len(getattr(x2, "shape", ())):
+        return original(x1, x2)
+    return tf.IndexedSlices(x1.values / tf.gather(x2, x1.indices), x1.indices, x1.dense_shape)
+
+
 def by_rows(original: Callable[..., Any], inputs: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on images whose rows alone are shared out."""
     if step_trace.current() is None:
@@ -90,7 +102,7 @@ def _rows(value: Any) -> Any:
 
 
 def check(model: Any) -> None:
-    """Checks that neither a model's layers nor its optimizer are known not to run on a mesh.
+    """Checks that a model has no layers that are known not to run on a mesh.
 
     Raises:
         StrategyError: They are; layers are all named.
@@ -101,7 +113,6 @@ def check(model: Any) -> None:
             "compile without it"
         )
     _check_layers(model)
-    _check_optimizer(model)
     _check_precision(model)
 
 
@@ -128,18 +139,6 @@ def _is_wide(layer: Any) -> bool:
     # What data are given as does no harm: layers cast it to their own.
     is_input = isinstance(layer, keras.layers.InputLayer)
     return not is_input and "float64" in (layer.compute_dtype, layer.variable_dtype)
-
-
-def _check_optimizer(model: Any) -> None:
-    tables = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Embedding)]
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if tables and isinstance(optimizer, keras.optimizers.Adafactor):
-        raise StrategyError(
-            f"model_parallel cannot run Adafactor on layer {tables[0].name!r} (Embedding): DTensor "
-            "cannot share out its factors of rows that a batch does not use; use Adam, or the "
-            "strategy 'mirrored'"
-        )
 
 
 def _refusal(layer: Any) -> str | None:
