@@ -13,7 +13,7 @@ def test_a_worker_stays_until_the_chief_has_written(tmp_path):
     job = launch_job("departing.py", tmp_path, "stay")
     assert job.status == 0, job.output
     assert "crashed" not in job.output
-    assert waited(job, 1) > 4
+    assert waited(job, 1) > 2
     assert waited(job, 0) < 1
 
 

@@ -11,6 +11,7 @@ import sys
 import psutil
 import pytest
 
+from tests import launched_job
 from tests.sweeps.conftest import TRAINER, training
 from tests.waiting import wait_until
 from tftrain import sweeps
@@ -116,6 +117,27 @@ def test_a_program_that_is_missing_is_said(out):
         sweep.trials[1].reason
         == "it cannot be started: /nowhere/to/be/found: No such file or directory"
     )
+
+
+def test_a_program_that_may_not_be_run_is_said(out, tmp_path):
+    (tmp_path / "data").touch(mode=0o600)
+    sweep = sweeps.run({"x": [1, 2]}, lambda trial: [str(tmp_path / "data")], out, **QUIET)
+    assert sweep.trials[0].reason == f"it cannot be started: {tmp_path}/data: Permission denied"
+
+
+def test_trials_are_spared_what_libraries_do_at_a_fork(out):
+    """As gRPC, whose threads now and then make the child abort."""
+    script = f"""
+import os
+from tests.sweeps.conftest import training
+from tftrain import sweeps
+
+os.register_at_fork(after_in_child=os.abort)
+sweep = sweeps.run({{"loss": [1.0, 2.0]}}, training(), {str(out)!r}, metric="loss")
+print([trial.state for trial in sweep.trials])
+"""
+    done = launched_job.run(["-c", script])
+    assert done.output.splitlines()[-1] == "['finished', 'finished']", done.output
 
 
 @pytest.mark.parametrize("prune", ["median", "halving"])

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import errno
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tftrain.distribute.allocation import Share
 from tftrain.distribute.memory_limits import MemoryLimit
 
 _LOG_END = 4096
-_SIGNAL_ON_PARENTS_END = 1  # PR_SET_PDEATHSIG of Linux's prctl.h
+# A process becomes the program when it has asked the kernel for a signal on its parent's end. In a
+# `preexec_fn` it would be forked with what libraries do at a fork: gRPC's threads make it abort.
+_ENDING_WITH_PARENT = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+if os.getppid() != int(sys.argv[1]):
+    os.kill(os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 class TrialProcess:
@@ -38,13 +50,12 @@ class TrialProcess:
     ) -> None:
         with log.open("ab") as output, share.pinned():
             self._process = subprocess.Popen(
-                command,
+                _ending_with_parent(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**share.environment(), **environ},
                 start_new_session=True,  # Ctrl-C in the terminal reaches it from here only
-                preexec_fn=_ending_with_parent(),
             )
         self._limit = share.memory_bytes and MemoryLimit(self._process.pid, share.memory_bytes)
         self._began = time.monotonic()
@@ -81,13 +92,14 @@ class TrialProcess:
             os.killpg(self._process.pid, number)
 
 
-def _ending_with_parent() -> Callable[[], None] | None:
-    """What the child does before it becomes the program."""
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (AttributeError, OSError):  # not on Linux
-        return None
-    return lambda: prctl(_SIGNAL_ON_PARENTS_END, signal.SIGTERM)
+def _ending_with_parent(command: Sequence[str]) -> list[str]:
+    program = command[0]
+    if shutil.which(program) is None:
+        code = errno.EACCES if os.path.exists(program) else errno.ENOENT
+        raise OSError(code, os.strerror(code), program)
+    if sys.platform != "linux":
+        return [*command]
+    return [sys.executable, "-I", "-S", "-c", _ENDING_WITH_PARENT, str(os.getpid()), *command]
 
 
 def why_ended(status: int, log: Path) -> str:

@@ -17,7 +17,7 @@ strategy = tftrain.distribute.strategy("multiworker", peer_timeout=2)
 if index == 0:
     while how == "leave" and not (folder / "left").exists():
         time.sleep(0.05)
-    time.sleep(1 if how == "die" else 6)
+    time.sleep(1 if how == "die" else 4)
     if how == "die":
         os._exit(3)
 begun = time.monotonic()
