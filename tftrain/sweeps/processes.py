@@ -92,14 +92,19 @@ class TrialProcess:
             os.killpg(self._process.pid, number)
 
 
-def _ending_with_parent(command: Sequence[str]) -> list[str]:
-    program = command[0]
+def _ending_with_parent(command: Sequence[str]) -> Sequence[str]:
+    """The command by way of a program that becomes it, where the kernel is Linux."""
+    if sys.platform != "linux":
+        return command
+    _require_program(command[0])
+    return [sys.executable, "-I", "-S", "-c", _ENDING_WITH_PARENT, str(os.getpid()), *command]
+
+
+def _require_program(program: str) -> None:
+    """Raises what starting it would: the one that becomes it could only tell its log."""
     if shutil.which(program) is None:
         code = errno.EACCES if os.path.exists(program) else errno.ENOENT
         raise OSError(code, os.strerror(code), program)
-    if sys.platform != "linux":
-        return [*command]
-    return [sys.executable, "-I", "-S", "-c", _ENDING_WITH_PARENT, str(os.getpid()), *command]
 
 
 def why_ended(status: int, log: Path) -> str:
