@@ -80,10 +80,8 @@ def _logical_cpus(count: int, strategy: str) -> list[str]:
         parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
         tf.config.set_logical_device_configuration(cpu, parts)
         if count > (there := len(cores.usable())):
-            notice(
-                f"{count} devices share {there} CPU core{'s' * (there > 1)}, which is slower than "
-                "one device: for trying out"
-            )
+            shared = f"{there} CPU core{'s' * (there > 1)}"
+            notice(f"{count} devices share {shared}: for trying out, not for speed")
     elif (there := len(tf.config.list_logical_devices("CPU"))) < count:
         raise StrategyError(
             f"strategy {strategy!r} needs {count} devices, and was asked for after TensorFlow had "
